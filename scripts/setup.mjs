@@ -1,0 +1,56 @@
+// Makes a bare clone runnable: Node 24 from npm into .node/ where the Node at hand is older, then `npm ci` under it.
+// Uses nothing but Node >= 20 itself, because it runs before anything is installed. A second run is a few file reads.
+import { execFileSync, spawnSync } from 'node:child_process'
+import { createHash } from 'node:crypto'
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { nodeBinary, nodePackage } from './node-version.mjs'
+
+const root = fileURLToPath(new URL('..', import.meta.url))
+
+function fail(what, fix) {
+  process.stderr.write(`counterfoil: ${what}\n  fix: ${fix}\n`)
+  process.exit(1)
+}
+
+function say(text) {
+  if (process.stderr.isTTY || process.env.CI) process.stderr.write(`${text}\n`)
+}
+
+function npmCli() {
+  const fromNpm = process.env.npm_execpath
+  if (fromNpm && existsSync(fromNpm)) return fromNpm
+  const found = spawnSync('npm', ['prefix', '-g'], { encoding: 'utf8' }).stdout?.trim()
+  const path = found ? join(found, 'lib', 'node_modules', 'npm', 'bin', 'npm-cli.js') : ''
+  if (existsSync(path)) return path
+  return fail('npm was not found', 'install Node >= 20 with npm >= 10, then run the command again')
+}
+
+function npm(node, args, what) {
+  const result = spawnSync(node, [npmCli(), ...args], { cwd: root, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] })
+  if (result.status !== 0) {
+    process.stderr.write(`${result.stdout ?? ''}${result.stderr ?? ''}`)
+    fail(`${what} failed (npm exit ${result.status})`, 'see npm\'s own message above; check that the package registry can be reached and the disk is not full')
+  }
+}
+
+const major = Number(process.versions.node.split('.')[0])
+if (major < 20) fail(`Node ${process.versions.node} is too old`, 'install Node >= 20')
+const npmVersion = execFileSync(process.execPath, [npmCli(), '--version'], { encoding: 'utf8' }).trim()
+if (Number(npmVersion.split('.')[0]) < 10) fail(`npm ${npmVersion} is too old`, 'run: npm install -g npm@11')
+
+if (!existsSync(nodeBinary())) {
+  say(`counterfoil: fetching ${nodePackage()} (about 190 MB unpacked) ...`)
+  npm(process.execPath, ['install', '--prefix', '.node', '--no-save', '--ignore-scripts', '--no-audit', '--no-fund', nodePackage()], `installing ${nodePackage()}`)
+}
+
+// The stamp says which lockfile node_modules was made from.
+const lock = createHash('sha256').update(readFileSync(join(root, 'package-lock.json'))).digest('hex')
+const stamp = join(root, 'node_modules', '.counterfoil-lock')
+if (!existsSync(stamp) || readFileSync(stamp, 'utf8') !== lock) {
+  say('counterfoil: installing packages with npm ci (about 450 MB) ...')
+  npm(nodeBinary(), ['ci', '--ignore-scripts', '--no-audit', '--no-fund'], 'npm ci')
+  mkdirSync(join(root, 'node_modules'), { recursive: true })
+  writeFileSync(stamp, lock)
+}

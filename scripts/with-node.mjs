@@ -1,0 +1,34 @@
+// Runs a program of this repository under Node 24: `with-node.mjs [node options] FILE args…` or `with-node.mjs --bin NAME args…`.
+// Signals go through, and the exit code is the program's.
+import { spawn } from 'node:child_process'
+import { existsSync, readFileSync } from 'node:fs'
+import { delimiter, dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { nodeBinary } from './node-version.mjs'
+
+const root = fileURLToPath(new URL('..', import.meta.url))
+
+/** The JavaScript file behind a package's command, read from its package.json. */
+function binFile(name) {
+  const packageName = { tsc: 'typescript', biome: '@biomejs/biome' }[name] ?? name
+  const dir = join(root, 'node_modules', packageName)
+  const { bin } = JSON.parse(readFileSync(join(dir, 'package.json'), 'utf8'))
+  return join(dir, typeof bin === 'string' ? bin : bin[name])
+}
+
+const node = nodeBinary()
+if (!existsSync(node)) {
+  process.stderr.write('counterfoil: Node 24 is not set up yet\n  fix: run `node scripts/setup.mjs`\n')
+  process.exit(1)
+}
+const [first, ...rest] = process.argv.slice(2)
+const args = first === '--bin' ? [binFile(rest[0]), ...rest.slice(1)] : [first, ...rest]
+const env = { ...process.env, PATH: `${dirname(node)}${delimiter}${process.env.PATH ?? ''}` }
+const child = spawn(node, args, { stdio: 'inherit', env })
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal))
+child.on('exit', (code, signal) => {
+  if (signal) {
+    process.removeAllListeners(signal)
+    process.kill(process.pid, signal)
+  } else process.exit(code ?? 1)
+})
