@@ -1,0 +1,2 @@
+/** The text of abi.ts, made from the sources. */
+export function build(): string
