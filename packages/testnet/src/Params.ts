@@ -1,0 +1,46 @@
+// Every number that bounds something in this room, with its reason.
+
+/** A child that ignores its stop signal this long is killed. */
+export const stopGraceMs = 10_000
+
+/** A log that passed this size is moved to `<name>.log.1` at the next start: one old log is kept. */
+export const logBytesMax = 16 * 1024 * 1024
+
+/** What an error quotes from the end of a child's log. */
+export const logTailBytes = 2_000
+
+/** A child that answers nothing this long after its start is broken (a loaded two-core machine needs 1 to 4 s). */
+export const readyTimeoutMs = 60_000
+
+/** Between two looks at a child that is starting, or at a process that is ending. */
+export const pollMs = 25
+
+/** A child that falls again sooner than this after it was ready counts as falling in a row. */
+export const steadyMs = 5_000
+
+/** So many falls in a row, and the keeper gives up instead of burning the processor. */
+export const fallsMax = 5
+
+/** Chain time moves on at least this often. */
+export const sealIntervalMs = 1_000
+
+/** Least distance of two blocks when transactions keep coming: a seal costs 10 to 60 ms. */
+export const sealGapMs = 100
+
+/** One JSON-RPC answer of the chain; a dump of a large state takes seconds. */
+export const rpcTimeoutMs = 30_000
+
+/** States that anvil keeps to answer questions about past blocks; none of them goes to disk. */
+export const statesMax = 256
+
+/** Empty blocks older than this are left out of the saved state: they weigh 1.7 kB each and say nothing. */
+export const emptyBlocksKept = 256
+
+/** After so many blocks anvil is started anew from its (trimmed) state, so that memory and dumps stay small. */
+export const blocksInMemoryMax = 20_000
+
+/** Recovery after a crash replays at most max_wal_size (1 GB by default). */
+export const postgresReadyTimeoutMs = 120_000
+
+/** The processes of a killed postmaster notice its death within milliseconds; a busy disk takes longer. */
+export const postgresGoneTimeoutMs = 30_000
