@@ -44,3 +44,9 @@ export const postgresReadyTimeoutMs = 120_000
 
 /** The processes of a killed postmaster notice its death within milliseconds; a busy disk takes longer. */
 export const postgresGoneTimeoutMs = 30_000
+
+/** A network told to end closes its gateway, providers, database and chain one after the other. */
+export const downTimeoutMs = 45_000
+
+/** A process that was killed drops its lock when its last thread ends, some milliseconds later. */
+export const lockTimeoutMs = 2_000

@@ -1,0 +1,7 @@
+export * as Anvil from './Anvil.ts'
+export * as Keeper from './Keeper.ts'
+export * as Leash from './Leash.ts'
+export * as Params from './Params.ts'
+export * as Ports from './Ports.ts'
+export * as Postgres from './Postgres.ts'
+export * as RunFile from './RunFile.ts'
