@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { closeSync, existsSync, mkdirSync, openSync, readSync, renameSync, statSync } from 'node:fs'
 import { dirname } from 'node:path'
+import { createInterface } from 'node:readline'
 import type { Readable } from 'node:stream'
 import * as Params from './Params.ts'
 
@@ -28,22 +29,27 @@ export type Options = {
 
 // A signal handler in the parent cannot run at SIGKILL, but the kernel always closes its end of a pipe. So the
 // shell reads a pipe that only the parent holds; at its end it kills the whole process group, itself included
-// (`detached` made it the group's leader). fd 3 tells the command's pid, fd 4 is Node's IPC channel if there is
-// one, fd 5 the leash; the command gets neither 3 nor 5. POSIX gives a background command /dev/null for stdin.
+// (`detached` made it the group's leader). fd 3 tells the command's pid and exit code, fd 4 is Node's IPC channel if
+// there is one, fd 5 the leash; the command gets neither 3 nor 5. POSIX gives a background command /dev/null for
+// stdin. The watcher is waited for, because nobody would reap it in a container without an init.
 const script = `
 exec 5<&0 </dev/null
 "$@" 3>&- 5<&- &
 child=$!
 trap 'kill -TERM "$child" 2>/dev/null' TERM
-{ cat <&5 >/dev/null 2>&1; kill -KILL 0; } 3>&- 4>&- &
-exec 5<&-
-printf '%s\\n' "$child" >&3
-exec 3>&- 4>&-
+{ read -r end <&5; kill -KILL 0; } 3>&- 4>&- 2>/dev/null &
+watcher=$!
+exec 5<&- 4>&-
+echo "$child" >&3
 while :; do
   wait "$child"
   code=$?
-  kill -0 "$child" 2>/dev/null || exit "$code"
+  kill -0 "$child" 2>/dev/null || break
 done
+kill -KILL "$watcher" 2>/dev/null
+wait "$watcher" 2>/dev/null
+echo "$code" >&3
+kill -KILL 0
 `
 
 /**
@@ -87,14 +93,20 @@ async function start(
   } finally {
     closeSync(log)
   }
-  const exited = new Promise<Exit>((resolve, reject) => {
+  const ended = new Promise<void>((resolve, reject) => {
     leash.once('error', (cause) => reject(new SpawnError(command, options.log, cause)))
-    leash.once('exit', (code, signal) => resolve({ code: code ?? 128 + (signal === 'SIGKILL' ? 9 : 15) }))
+    leash.once('exit', () => resolve())
   })
-  exited.catch(() => {})
   leash.stdin?.on('error', () => {})
-  const pid = await Promise.race([readPid(leash.stdio[3] as Readable), exited.then(() => undefined)])
-  if (pid === undefined) throw new SpawnError(command, options.log)
+  const report = createInterface(leash.stdio[3] as Readable)[Symbol.asyncIterator]()
+  const first = report.next()
+  // A leash that was killed reports no code: it took its command along.
+  const exited = Promise.all([first.then(() => report.next()), ended]).then(([line]) => ({
+    code: line.done === true ? 137 : Number(line.value),
+  }))
+  exited.catch(() => {})
+  const pid = Number((await Promise.race([first, ended.then(() => first)])).value)
+  if (!(pid > 0)) throw new SpawnError(command, options.log)
   return {
     pid,
     exited,
@@ -140,13 +152,6 @@ function openLog(path: string): number {
   mkdirSync(dirname(path), { recursive: true })
   if (existsSync(path) && statSync(path).size > Params.logBytesMax) renameSync(path, `${path}.1`)
   return openSync(path, 'a', 0o600)
-}
-
-async function readPid(pipe: Readable): Promise<number | undefined> {
-  let text = ''
-  for await (const chunk of pipe.setEncoding('utf8')) text += chunk
-  const pid = Number.parseInt(text, 10)
-  return Number.isSafeInteger(pid) && pid > 0 ? pid : undefined
 }
 
 /** The command could not even be started. */

@@ -89,6 +89,19 @@ describe('spawnLeashed', () => {
     expect(readFileSync(join(dir, 'args.log'), 'utf8')).toBe(`${dir}|é|a  b'"$c`)
   })
 
+  it('takes along what a command leaves behind when it ends', async () => {
+    const child = await spawnLeashed('sh', ['-c', 'sleep 1000 & echo $!'], { log: join(dir, 'left.log') })
+    expect(await child.exited).toEqual({ code: 0 })
+    const left = Number(readFileSync(join(dir, 'left.log'), 'utf8'))
+    await until('what it left is gone', () => !runs(left))
+  })
+
+  it('rejects where it may not even start', async () => {
+    await expect(spawnLeashed('true', [], { log, cwd: join(dir, 'nowhere') })).rejects.toThrow(
+      /could not start true: .*ENOENT/,
+    )
+  })
+
   it('ends with 127 and a log that says why when there is no such command', async () => {
     const child = await spawnLeashed('/no/such/command', [], { log })
     expect(await child.exited).toEqual({ code: 127 })
