@@ -1,0 +1,71 @@
+import { commitments } from '@counterfoil/contracts/abi'
+import { Batch, type Bytes } from '@counterfoil/protocol'
+import { encodeFunctionData, type TransactionReceipt } from 'viem'
+import type { At, Chain, Wallet } from './Chain.ts'
+import * as Transaction from './Transaction.ts'
+
+/** A key's batch of one epoch; undefined when none was posted. */
+export async function read(
+  chain: Chain,
+  keyId: Bytes.Hex,
+  epoch: bigint,
+  { at = 'latest' }: At = {},
+): Promise<Batch.BatchRoot | undefined> {
+  const { root, first, end, postedAt } = await chain.publicClient.readContract({
+    address: chain.network.contracts.commitments,
+    abi: commitments.abi,
+    functionName: 'batch',
+    args: [keyId, epoch],
+    blockTag: at,
+  })
+  if (postedAt === 0n) return undefined
+  const dueAt = Batch.deadline(epoch, chain.network.epochSeconds)
+  return { keyId, epoch, root, first, end, postedAt: Number(postedAt), dueAt }
+}
+
+/** Where a key's batches stand: its last epoch and the sequence number its next batch starts at; undefined before the first. */
+export async function head(
+  chain: Chain,
+  keyId: Bytes.Hex,
+  { at = 'latest' }: At = {},
+): Promise<{ readonly epoch: bigint; readonly end: bigint } | undefined> {
+  const [epoch, end] = await chain.publicClient.readContract({
+    address: chain.network.contracts.commitments,
+    abi: commitments.abi,
+    functionName: 'head',
+    args: [keyId],
+    blockTag: at,
+  })
+  return end === 0n ? undefined : { epoch, end }
+}
+
+/** Whether any key of the provider has a root for the epoch: what redeeming a voucher of that epoch needs. */
+export async function posted(
+  chain: Chain,
+  provider: Bytes.Hex,
+  epoch: bigint,
+  { at = 'latest' }: At = {},
+): Promise<boolean> {
+  return chain.publicClient.readContract({
+    address: chain.network.contracts.commitments,
+    abi: commitments.abi,
+    functionName: 'posted',
+    args: [provider, epoch],
+    blockTag: at,
+  })
+}
+
+/** Posts the root of a closed epoch; `first` is the previous batch's `end`, or 0. */
+export async function post(
+  wallet: Wallet,
+  batch: Omit<Batch.BatchRoot, 'postedAt' | 'dueAt'>,
+): Promise<TransactionReceipt> {
+  return Transaction.send(wallet, {
+    to: wallet.network.contracts.commitments,
+    data: encodeFunctionData({
+      abi: commitments.abi,
+      functionName: 'post',
+      args: [batch.keyId, batch.epoch, batch.root, batch.first, batch.end],
+    }),
+  })
+}
