@@ -37,7 +37,7 @@ export async function send(
     await publicClient
       .call({ account, ...call, blockNumber: receipt.blockNumber })
       .catch((error: unknown) => {
-        throw reverted(error) ?? error
+        throw reverted(error, hash) ?? error
       })
     throw new RevertedError('OutOfGas', [], hash)
   } catch (error) {
