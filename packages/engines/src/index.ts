@@ -1,0 +1,3 @@
+export * as Engine from './Engine.ts'
+export * as Llama from './llama/Llama.ts'
+export * as Params from './Params.ts'
