@@ -14,8 +14,15 @@ const cpuNames = ['x64', 'arm64', 'arm', 'ia32', 'ppc64', 's390x', 'riscv64']
 
 /** os and cpu as the package's name spells them ("linux-arm64-musl", "darwin-amd64", "mac-x64"). */
 function platformOf(name) {
-  const words = name.replace('amd64', 'x64').replace('mac-', 'darwin-').replace('win-', 'win32-').split(/[-/]/)
-  return { os: osNames.filter((os) => words.includes(os)), cpu: cpuNames.filter((cpu) => words.includes(cpu)) }
+  const words = name
+    .replace('amd64', 'x64')
+    .replace('mac-', 'darwin-')
+    .replace('win-', 'win32-')
+    .split(/[-/]/)
+  return {
+    os: osNames.filter((os) => words.includes(os)),
+    cpu: cpuNames.filter((cpu) => words.includes(cpu)),
+  }
 }
 
 let added = 0
@@ -23,9 +30,16 @@ for (const [path, entry] of Object.entries(lock.packages))
   for (const [name, version] of Object.entries(entry.optionalDependencies ?? {})) {
     if (lock.packages[`node_modules/${name}`] || lock.packages[`${path}/node_modules/${name}`]) continue
     const { os, cpu } = platformOf(name)
-    lock.packages[`node_modules/${name}`] = { version, optional: true, ...(os.length && { os }), ...(cpu.length && { cpu }) }
+    lock.packages[`node_modules/${name}`] = {
+      version,
+      optional: true,
+      ...(os.length && { os }),
+      ...(cpu.length && { cpu }),
+    }
     added += 1
   }
-lock.packages = Object.fromEntries(Object.entries(lock.packages).sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0)))
+lock.packages = Object.fromEntries(
+  Object.entries(lock.packages).sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0)),
+)
 writeFileSync(file, `${JSON.stringify(lock, null, 2)}\n`)
 process.stdout.write(`package-lock.json: ${added} platform entries added\n`)

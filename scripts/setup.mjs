@@ -28,10 +28,17 @@ function npmCli() {
 }
 
 function npm(node, args, what) {
-  const result = spawnSync(node, [npmCli(), ...args], { cwd: root, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] })
+  const result = spawnSync(node, [npmCli(), ...args], {
+    cwd: root,
+    encoding: 'utf8',
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
   if (result.status !== 0) {
     process.stderr.write(`${result.stdout ?? ''}${result.stderr ?? ''}`)
-    fail(`${what} failed (npm exit ${result.status})`, 'see npm\'s own message above; check that the package registry can be reached and the disk is not full')
+    fail(
+      `${what} failed (npm exit ${result.status})`,
+      "see npm's own message above; check that the package registry can be reached and the disk is not full",
+    )
   }
 }
 
@@ -42,11 +49,26 @@ if (Number(npmVersion.split('.')[0]) < 10) fail(`npm ${npmVersion} is too old`, 
 
 if (!existsSync(nodeBinary())) {
   say(`counterfoil: fetching ${nodePackage()} (about 190 MB unpacked) ...`)
-  npm(process.execPath, ['install', '--prefix', '.node', '--no-save', '--ignore-scripts', '--no-audit', '--no-fund', nodePackage()], `installing ${nodePackage()}`)
+  npm(
+    process.execPath,
+    [
+      'install',
+      '--prefix',
+      '.node',
+      '--no-save',
+      '--ignore-scripts',
+      '--no-audit',
+      '--no-fund',
+      nodePackage(),
+    ],
+    `installing ${nodePackage()}`,
+  )
 }
 
 // The stamp says which lockfile node_modules was made from.
-const lock = createHash('sha256').update(readFileSync(join(root, 'package-lock.json'))).digest('hex')
+const lock = createHash('sha256')
+  .update(readFileSync(join(root, 'package-lock.json')))
+  .digest('hex')
 const stamp = join(root, 'node_modules', '.counterfoil-lock')
 if (!existsSync(stamp) || readFileSync(stamp, 'utf8') !== lock) {
   say('counterfoil: installing packages with npm ci (about 450 MB) ...')
