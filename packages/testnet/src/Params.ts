@@ -50,3 +50,22 @@ export const downTimeoutMs = 45_000
 
 /** A process that was killed drops its lock when its last thread ends, some milliseconds later. */
 export const lockTimeoutMs = 2_000
+
+/** Development epochs are short so that a newcomer sees `committed` at once (production: 600). */
+export const epochSeconds = 5
+
+/** Production's own delays: nobody waits for them on a development chain. */
+export const unbondingSeconds = 21 * 86_400
+export const closeDelaySeconds = 86_400
+
+/** Coins for gas that mean nothing here: 100 ether is good for millions of roots. */
+export const gasWei = 100n * 10n ** 18n
+
+/** 1,000 test coins staked by each provider. */
+export const stakeMicros = 1_000_000_000n
+
+/** 100 test coins in each channel: 200 million tokens at the default price of 0.5 a million. */
+export const channelMicros = 100_000_000n
+
+/** A receipt key's time: a year, then it is replaced. */
+export const keyValiditySeconds = 365 * 86_400

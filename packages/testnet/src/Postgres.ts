@@ -121,7 +121,7 @@ function run(identity: Identity.Identity, program: string, args: string[], log: 
   return spawnLeashed(wrapped.command, wrapped.args, {
     log,
     cwd: identity.dir,
-    env: { PATH: process.env['PATH'], LC_ALL: 'C', TZ: 'UTC' },
+    env: { PATH: process.env.PATH, LC_ALL: 'C', TZ: 'UTC' },
     ...(identity.user === undefined ? {} : { user: identity.user }),
   })
 }

@@ -1,0 +1,156 @@
+import { existsSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import {
+  Channels,
+  connect,
+  connectWallet,
+  deploy,
+  Keys,
+  Models,
+  noContracts,
+  Providers,
+  Stable,
+  Time,
+  type Wallet,
+} from '@counterfoil/chain'
+import { channels } from '@counterfoil/contracts/abi'
+import { type Bytes, Key, Network } from '@counterfoil/protocol'
+import type * as Anvil from './Anvil.ts'
+import * as Params from './Params.ts'
+import type { ReceiptKey } from './Secrets.ts'
+import * as State from './State.ts'
+
+// Each step asks the chain what is there and does only what is missing, so a start that was killed anywhere can simply
+// be repeated.
+
+/** Everybody gets coins for gas; what they already have is left alone. */
+export async function fuel(
+  chain: Anvil.Anvil,
+  network: Network.Network,
+  accounts: readonly Bytes.Hex[],
+): Promise<void> {
+  const { publicClient } = connect(network)
+  for (const address of accounts) {
+    if ((await publicClient.getBalance({ address })) < Params.gasWei / 2n)
+      await chain.fund(address, Params.gasWei)
+  }
+}
+
+/** The network of this home: deployed once, remembered in `network.json`, reached at the chain's present url. */
+export async function network(
+  chain: Anvil.Anvil,
+  home: string,
+  deployerKey: Bytes.Hex,
+): Promise<Network.Network> {
+  const path = join(home, 'network.json')
+  const base = { name: 'local', chainId: chain.chainId, rpc: chain.url, epochSeconds: Params.epochSeconds }
+  const known = existsSync(path) ? Network.fromJson(JSON.parse(readFileSync(path, 'utf8'))) : undefined
+  if (known !== undefined) {
+    const present: Network.Network = { ...known, rpc: chain.url }
+    const code = await connect(present).publicClient.getCode({ address: known.contracts.channels })
+    if (code === undefined) throw new ForgottenError(path)
+    State.write(path, `${JSON.stringify(present, null, 2)}\n`)
+    return present
+  }
+  const bare = connectWallet({ ...base, contracts: noContracts }, deployerKey)
+  await fuel(chain, bare.network, [bare.account.address])
+  const { epochSeconds, unbondingSeconds, closeDelaySeconds } = Params
+  const made: Network.Network = {
+    ...base,
+    contracts: await deploy(bare, { epochSeconds, unbondingSeconds, closeDelaySeconds }),
+  }
+  await finalize(chain)
+  State.write(path, `${JSON.stringify(made, null, 2)}\n`)
+  return made
+}
+
+/** Publishes a model id unless somebody has. */
+export async function publish(wallet: Wallet, modelId: Bytes.Hex): Promise<void> {
+  if ((await Models.owner(wallet, modelId)) === undefined) await Models.publish(wallet, modelId)
+}
+
+/** Registers the wallet's account as a provider with stake, its present endpoint, and a receipt key. */
+export async function enroll(
+  wallet: Wallet,
+  { endpoint, key }: { readonly endpoint: string; readonly key: ReceiptKey },
+): Promise<void> {
+  const address = lower(wallet.account.address)
+  const known = await Providers.read(wallet, address)
+  if (known === undefined) {
+    const { contracts } = wallet.network
+    const stake = Params.stakeMicros
+    await supply(wallet, stake)
+    await Stable.approve(wallet, { spender: contracts.providers, amount: stake })
+    await Providers.register(wallet, { endpoint, stake })
+  } else if (known.endpoint !== endpoint) await Providers.setEndpoint(wallet, endpoint)
+
+  if ((await Keys.read(wallet, Key.id(key.publicKey))) !== undefined) return
+  const notBefore = Number(await Time.now(wallet))
+  const validity = { notBefore, notAfter: notBefore + Params.keyValiditySeconds }
+  const message = Key.possession({ domain: Network.domain(wallet.network), provider: address, ...validity })
+  await Keys.add(wallet, { publicKey: key.publicKey, ...validity, signature: key.sign(message) })
+}
+
+/** The wallet's open channel to `payee` for vouchers of `signer`; opened when there is none, filled up when low. */
+export async function channel(
+  wallet: Wallet,
+  { payee, signer }: { readonly payee: Bytes.Hex; readonly signer: Bytes.Hex },
+): Promise<Bytes.Hex> {
+  const amount = Params.channelMicros
+  const id = await findChannel(wallet, { payee, signer })
+  const open = id === undefined ? undefined : await Channels.read(wallet, id, { at: 'latest' })
+  const missing = amount - (open === undefined ? 0n : open.deposit - open.redeemed)
+  if (id !== undefined && missing < amount / 2n) return id
+  await supply(wallet, missing)
+  await Stable.approve(wallet, { spender: wallet.network.contracts.channels, amount: missing })
+  if (id === undefined) return Channels.open(wallet, { payee, signer, amount })
+  await Channels.topUp(wallet, id, missing)
+  return id
+}
+
+/** Seals until all that was sent so far is finalized: the daemons look at finalized blocks only. */
+export async function finalize(chain: Anvil.Anvil): Promise<void> {
+  for (let block = 0; block < 3; block++) await chain.seal()
+}
+
+async function findChannel(
+  chain: Wallet,
+  { payee, signer }: { readonly payee: Bytes.Hex; readonly signer: Bytes.Hex },
+): Promise<Bytes.Hex | undefined> {
+  const events = await chain.publicClient.getContractEvents({
+    address: chain.network.contracts.channels,
+    abi: channels.abi,
+    eventName: 'Opened',
+    fromBlock: 0n,
+    toBlock: 'latest',
+  })
+  const payer = lower(chain.account.address)
+  for (const { args } of events) {
+    if (args.id === undefined) continue
+    const found = await Channels.read(chain, args.id, { at: 'latest' })
+    if (found?.payer !== payer || found.payee !== lower(payee) || found.signer !== lower(signer)) continue
+    if (!found.closed && found.closesAt === undefined) return args.id
+  }
+  return undefined
+}
+
+/** Mints what the wallet lacks of `amount`. */
+async function supply(wallet: Wallet, amount: bigint): Promise<void> {
+  const to = lower(wallet.account.address)
+  const has = await Stable.balance(wallet, to, { at: 'latest' })
+  if (has < amount) await Stable.mint(wallet, { to, amount: amount - has })
+}
+
+function lower(address: string): Bytes.Hex {
+  return address.toLowerCase() as Bytes.Hex
+}
+
+/** The home remembers contracts that its chain does not have. */
+export class ForgottenError extends Error {
+  override readonly name = 'Genesis.ForgottenError'
+  constructor(path: string) {
+    super(
+      `the chain of this home no longer has the contracts of ${path}: restore its folder "chain", or move the whole home away to start afresh`,
+    )
+  }
+}
