@@ -12,6 +12,8 @@ export type Label = {
   /** SPDX expression. */
   readonly license: string
   readonly parents?: ModelManifest.ModelManifest['parents']
+  /** The file's path in the manifest; its own name when left out. */
+  readonly path?: string
 }
 
 /**
@@ -38,7 +40,7 @@ export async function manifestOf(path: string, label: Label): Promise<ModelManif
     tokenizer: tokenizerDigest(metadata),
     files: [
       {
-        path: basename(path),
+        path: label.path ?? basename(path),
         size: (await stat(path)).size,
         sha256: await Store.hash(path),
         role: 'weights',

@@ -12,7 +12,7 @@ export function parse(uri: string): Source {
   return { uri, space: (size, offset) => size - offset, read: (request) => read(path, request) }
 }
 
-function toPath(uri: string): string {
+export function toPath(uri: string): string {
   const rest = uri.slice('file:'.length)
   if (rest === '' || rest.includes('\0')) throw new SourceSyntaxError(uri, 'names no file')
   if (!rest.startsWith('//')) return resolve(rest)
