@@ -32,7 +32,7 @@ export async function acquire(
 }
 
 /** The lock, or undefined while someone else holds it. */
-export function tryAcquire(path: string): Lock | undefined {
+function tryAcquire(path: string): Lock | undefined {
   const database = new DatabaseSync(path, { timeout: 0 })
   try {
     database.exec('PRAGMA journal_mode = OFF; BEGIN EXCLUSIVE')

@@ -43,8 +43,12 @@ export async function pull(
   options: Options,
 ): Promise<ReturnType<typeof ModelManifest.id>> {
   const manifest = ModelManifest.decode(options.manifest)
-  for (const { path } of manifest.files)
-    (options.sources[path] ?? []).map((uri) => Source.parse(uri, options))
+  for (const { path } of manifest.files) {
+    const uris = options.sources[path] ?? []
+    if (uris.length > Params.sourcesMax)
+      throw new RangeError(`${path} has more than ${Params.sourcesMax} sources`)
+    for (const uri of uris) Source.parse(uri, options)
+  }
   do {
     await assertSpace(store, manifest)
     for (const file of manifest.files) await pullFile(store, file, options)
@@ -138,7 +142,6 @@ async function download(store: Store.Store, source: Source.Source, job: Job): Pr
       meter('download', at, file.size, source.uri)
     })
   } catch (error) {
-    if (error instanceof SourceError && error.reason === 'size') await rm(parts.file, { force: true })
     if (isNoSpace(error)) throw new SpaceError(store, await spaceFor(store, file.size - offset))
     throw error
   }
@@ -160,8 +163,10 @@ async function write(
       begin = at = chunk.offset
       await target.truncate(at)
     }
-    if (at + chunk.bytes.length > size)
+    if (at + chunk.bytes.length > size) {
+      await target.truncate(0)
       throw new SourceError('size', `it sent more than the ${size} bytes of the manifest`)
+    }
     for (let done = 0; done < chunk.bytes.length; ) {
       done += (await target.write(chunk.bytes, done, chunk.bytes.length - done, at + done)).bytesWritten
     }
@@ -207,10 +212,8 @@ export class PullError extends Error {
   constructor(file: File, failures: readonly Failure[]) {
     const reasons = failures.map(({ source, error }) => `\n  ${source}: ${error.reason}: ${error.message}`)
     super(
-      `could not fetch ${file.path} (${file.size} bytes, sha256 ${file.sha256}) from ` +
-        (reasons.length === 0
-          ? 'anywhere: no source is known'
-          : `any of ${reasons.length} sources:${reasons.join('')}`),
+      `could not fetch ${file.path} (${file.size} bytes, sha256 ${file.sha256})` +
+        (failures.length === 0 ? ': no source is known' : `; what was tried:${reasons.join('')}`),
     )
     this.file = file
     this.failures = failures

@@ -158,12 +158,21 @@ async function ended(child: Child, signal: AbortSignal): Promise<void> {
     child.on('close', resolve).on('error', (error) => {
       // An abort also arrives as an error, before the process is gone.
       if (child.pid === undefined)
-        reject(new SourceError('tool', `${child.spawnfile} did not start: ${error.message}`))
+        reject(
+          new SourceError(
+            'tool',
+            `${child.spawnfile} did not start: ${error.message}; install Python 3 with pip`,
+          ),
+        )
     })
   })
   signal.throwIfAborted()
   if (code === 0) return
-  if (/No module named '?pip/.test(said)) throw new SourceError('tool', `${child.spawnfile} has no pip`)
+  if (/No module named '?pip/.test(said))
+    throw new SourceError(
+      'tool',
+      `${child.spawnfile} has no pip; install it (python3 -m ensurepip, or the package python3-pip)`,
+    )
   const lines = said
     .split('\n')
     .map((line) => line.trim())
