@@ -48,6 +48,8 @@ library Claims {
     error WrongLength(uint256 length, uint256 expected);
     error NonzeroPadding(uint256 word, bytes32 value);
     error UnknownFinish(uint64 finish, uint64 last);
+    error CachedExceedsPrompt(uint64 cachedTokens, uint64 promptTokens);
+    error TimesOutOfOrder(uint64 startedMs, uint64 firstTokenMs, uint64 endedMs);
 
     /// @notice claimId: what the receipt key signs and what a batch commits to.
     function hash(bytes memory data) internal pure returns (bytes32) {
@@ -76,6 +78,9 @@ library Claims {
         claim.outputTokens = uint64(usage >> 64);
         claim.finish = uint64(usage);
         if (claim.finish > FINISH_LAST) revert UnknownFinish(claim.finish, FINISH_LAST);
+        if (claim.cachedTokens > claim.promptTokens) {
+            revert CachedExceedsPrompt(claim.cachedTokens, claim.promptTokens);
+        }
         claim.channel = _word(data, 11);
         claim.charged = uint128(_padded(data, 12, 128));
         bytes32 time = _word(data, 13);
@@ -83,6 +88,9 @@ library Claims {
         claim.startedMs = uint64(uint256(time) >> 192);
         claim.firstTokenMs = uint64(uint256(time) >> 128);
         claim.endedMs = uint64(uint256(time) >> 64);
+        if (claim.firstTokenMs < claim.startedMs || claim.endedMs < claim.firstTokenMs) {
+            revert TimesOutOfOrder(claim.startedMs, claim.firstTokenMs, claim.endedMs);
+        }
         claim.parents = _word(data, 14);
         claim.evidence = _word(data, 15);
     }

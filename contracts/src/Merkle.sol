@@ -40,21 +40,21 @@ library Merkle {
         returns (bool)
     {
         if (index >= size) return false;
-        uint64 at = index;
+        uint64 position = index;
         uint64 last = size - 1;
         bytes32 hash = leafHash;
         for (uint256 i = 0; i < proof.length; ++i) {
             if (last == 0) return false;
-            if (at % 2 == 1 || at == last) {
+            if (position % 2 == 1 || position == last) {
                 hash = node(proof[i], hash);
-                while (at % 2 == 0 && at != 0) {
-                    at >>= 1;
+                while (position % 2 == 0 && position != 0) {
+                    position >>= 1;
                     last >>= 1;
                 }
             } else {
                 hash = node(hash, proof[i]);
             }
-            at >>= 1;
+            position >>= 1;
             last >>= 1;
         }
         return last == 0 && hash == treeRoot;
