@@ -154,7 +154,9 @@ function watch(child: ChildProcess): Promise<EngineCrashed> {
   })
   return new Promise((resolve) => {
     const gone = (code: number | null, signal: string | null) =>
-      resolve(new EngineCrashed('the llama engine stopped', { code, signal, diagnostics: diagnostics.trim() }))
+      resolve(
+        new EngineCrashed('the llama engine stopped', { code, signal, diagnostics: diagnostics.trim() }),
+      )
     // Not `close`: Node 24 does not emit it once the parent has disconnected. A turn later, what stood in the pipe is read.
     child.once('exit', (code, signal) => setImmediate(gone, code, signal))
     // A process that never started has no `exit`; with one that lives, a failed send is told by its end.

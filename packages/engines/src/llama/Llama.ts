@@ -94,8 +94,7 @@ class Llama implements LlamaEngine {
     for await (const reply of connection.run(request, { signal: options.signal, onFree: () => {} })) {
       if (reply.type !== 'prepared') continue
       const { promptTokens } = reply
-      const outputTokensMax = Math.min(job.maxTokens, this.limits.contextLength - promptTokens.length)
-      return { promptTokens, cachedTokens: 0, outputTokensMax }
+      return { promptTokens, cachedTokens: 0, outputTokensMax: this.#outputTokensMax(promptTokens, job) }
     }
     throw new Error('the llama engine ended a preparation without its result; report this as a bug')
   }
@@ -108,7 +107,7 @@ class Llama implements LlamaEngine {
     const request: Message.Request = {
       type: 'generate',
       prompt: prepared.promptTokens,
-      outputTokensMax: prepared.outputTokensMax,
+      outputTokensMax: this.#outputTokensMax(prepared.promptTokens, job),
       alternatives: job.logprobs ? job.topLogprobs : 0,
       samplerSeed: job.samplerSeed,
       temperature: job.temperature,
@@ -152,6 +151,10 @@ class Llama implements LlamaEngine {
     }
     yield* connection.run(request, { signal, onFree: release })
     this.#crashesInARow = 0
+  }
+
+  #outputTokensMax(promptTokens: readonly number[], job: Job.Job): number {
+    return Math.min(job.maxTokens, this.limits.contextLength - promptTokens.length)
   }
 
   /** The living child; after a crash a new one. */
