@@ -1,6 +1,6 @@
-import { copyFile, mkdir, readdir, rename, rm } from 'node:fs/promises'
+import { access, copyFile, mkdir, readdir, rename, rm } from 'node:fs/promises'
 import { createRequire } from 'node:module'
-import { basename, dirname, join } from 'node:path'
+import { dirname, join } from 'node:path'
 import * as Binding from './Binding.ts'
 
 /** The one CPU library of the exact runtime: no fused multiply-add, whose rounding differs between processors' vector widths. */
@@ -19,17 +19,29 @@ export async function prepareFolder(cacheFolder: string): Promise<string> {
   const source = dirname(dirname(require.resolve(name)))
   const { version } = require(join(source, 'package.json'))
   const folder = join(cacheFolder, `llama-exact-${version}`)
-  // Made beside and renamed, so that no half copy is ever used; whoever comes second finds the first one's.
+  if (await exists(folder)) return folder
+  // Made beside and renamed, so that no half copy is ever used. What is loaded from it is digested into the runtime.
   const making = `${folder}.${process.pid}`
   for (const part of ['dist', 'bins/linux-x64']) {
     await mkdir(join(making, part), { recursive: true })
-    for (const file of await readdir(join(source, part))) {
-      if (/^libggml-cpu-/.test(file) && file !== library) continue
-      await copyFile(join(source, part, file), join(making, part, basename(file)))
-    }
+    for (const file of await readdir(join(source, part)))
+      if (!/^libggml-cpu-/.test(file) || file === library)
+        await copyFile(join(source, part, file), join(making, part, file))
   }
   await copyFile(join(source, 'package.json'), join(making, 'package.json'))
-  await rm(folder, { recursive: true, force: true })
-  await rename(making, folder)
+  try {
+    await rename(making, folder)
+  } catch (error) {
+    await rm(making, { recursive: true })
+    // Somebody else was faster: theirs is the same.
+    if (!(await exists(folder))) throw error
+  }
   return folder
+}
+
+function exists(path: string): Promise<boolean> {
+  return access(path).then(
+    () => true,
+    () => false,
+  )
 }

@@ -86,7 +86,7 @@ export async function load(options: Message.Load): Promise<Model> {
 }
 
 /** Every token's text and reading; a vocabulary that is not wholly understood is refused. */
-function readVocabulary(model: LlamaModel): readonly Vocabulary.Entry[] {
+export function readVocabulary(model: LlamaModel): readonly Vocabulary.Entry[] {
   const kind = model.vocabularyType
   if (kind !== LlamaVocabularyType.bpe && kind !== LlamaVocabularyType.spm)
     throw new Error(`vocabulary type "${kind}" is not supported; supported are "bpe" and "spm"`)

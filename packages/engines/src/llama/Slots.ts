@@ -19,11 +19,11 @@ export class Slots {
   }
 
   /** Rejects with the signal's reason when it is aborted while waiting, and with {@link EngineRefusal} when too many wait. */
-  take(signal?: AbortSignal): Promise<Release> {
+  async take(signal?: AbortSignal): Promise<Release> {
     signal?.throwIfAborted()
     if (this.#free > 0) {
       this.#free -= 1
-      return Promise.resolve(this.#releaseOnce())
+      return this.#releaseOnce()
     }
     if (this.#waiting.length >= Params.waitingJobsMax)
       throw new EngineRefusal(
