@@ -44,10 +44,16 @@ library Claims {
     uint256 internal constant BYTES = 512;
     /// @dev 0 stop, 1 length, 2 tool calls, 3 content filter, 4 aborted.
     uint64 internal constant FINISH_LAST = 4;
+    /// @dev The limits of packages/protocol/src/Params.ts: what one reader refuses, all do.
+    uint256 internal constant CONTEXT_TOKENS_MAX = 16_777_216;
+    uint256 internal constant OUTPUT_TOKENS_MAX = 131_072;
+    /// @dev Milliseconds that a JSON number holds exactly.
+    uint256 internal constant TIME_MS_MAX = 2 ** 53 - 1;
 
     error WrongLength(uint256 length, uint256 expected);
     error NonzeroPadding(uint256 word, bytes32 value);
     error UnknownFinish(uint64 finish, uint64 last);
+    error AboveLimit(uint256 value, uint256 max);
     error CachedExceedsPrompt(uint64 cachedTokens, uint64 promptTokens);
     error TimesOutOfOrder(uint64 startedMs, uint64 firstTokenMs, uint64 endedMs);
 
@@ -73,9 +79,9 @@ library Claims {
         claim.answer = _word(data, 8);
         claim.trace = _word(data, 9);
         uint256 usage = uint256(_word(data, 10));
-        claim.promptTokens = uint64(usage >> 192);
-        claim.cachedTokens = uint64(usage >> 128);
-        claim.outputTokens = uint64(usage >> 64);
+        claim.promptTokens = _limited(usage >> 192, CONTEXT_TOKENS_MAX);
+        claim.cachedTokens = _limited(usage >> 128, CONTEXT_TOKENS_MAX);
+        claim.outputTokens = _limited(usage >> 64, OUTPUT_TOKENS_MAX);
         claim.finish = uint64(usage);
         if (claim.finish > FINISH_LAST) revert UnknownFinish(claim.finish, FINISH_LAST);
         if (claim.cachedTokens > claim.promptTokens) {
@@ -83,11 +89,11 @@ library Claims {
         }
         claim.channel = _word(data, 11);
         claim.charged = uint128(_padded(data, 12, 128));
-        bytes32 time = _word(data, 13);
-        if (uint64(uint256(time)) != 0) revert NonzeroPadding(13, time);
-        claim.startedMs = uint64(uint256(time) >> 192);
-        claim.firstTokenMs = uint64(uint256(time) >> 128);
-        claim.endedMs = uint64(uint256(time) >> 64);
+        uint256 time = uint256(_word(data, 13));
+        if (uint64(time) != 0) revert NonzeroPadding(13, bytes32(time));
+        claim.startedMs = _limited(time >> 192, TIME_MS_MAX);
+        claim.firstTokenMs = _limited(time >> 128, TIME_MS_MAX);
+        claim.endedMs = _limited(time >> 64, TIME_MS_MAX);
         if (claim.firstTokenMs < claim.startedMs || claim.endedMs < claim.firstTokenMs) {
             revert TimesOutOfOrder(claim.startedMs, claim.firstTokenMs, claim.endedMs);
         }
@@ -104,6 +110,12 @@ library Claims {
         assembly ("memory-safe") {
             word := mload(add(add(data, 0x20), shl(5, index)))
         }
+    }
+
+    /// @dev The low u64 of `field`, at most `max`.
+    function _limited(uint256 field, uint256 max) private pure returns (uint64 value) {
+        value = uint64(field);
+        if (value > max) revert AboveLimit(value, max);
     }
 
     /// @dev A word whose value takes its low `bits` only.

@@ -24,6 +24,7 @@ interface Vm {
     function stopPrank() external;
     function warp(uint256 timestamp) external;
     function chainId(uint256 id) external;
+    function etch(address account, bytes calldata code) external;
     function mockCall(address callee, bytes calldata data, bytes calldata returned) external;
     function assume(bool condition) external pure;
     function skip(bool skipTest, string calldata reason) external;
@@ -42,6 +43,7 @@ interface Vm {
     function assertEq(bytes32 a, bytes32 b, string calldata what) external pure;
     function assertEq(address a, address b) external pure;
     function assertEq(string calldata a, string calldata b) external pure;
+    function assertEq(string calldata a, string calldata b, string calldata what) external pure;
     function assertEq(bool a, bool b, string calldata what) external pure;
     function assertTrue(bool condition) external pure;
     function assertTrue(bool condition, string calldata what) external pure;
