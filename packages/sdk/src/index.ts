@@ -1,0 +1,14 @@
+export { type Answer, AnswerError } from './Answer.ts'
+export { ChainError, chainEvidence, type Evidence, type ReadEvidence } from './ChainEvidence.ts'
+export { type CheckOptions, check } from './Check.ts'
+export { type Checked, type FollowOptions, follow, isPending } from './Follow.ts'
+export {
+  fetchModels,
+  fetchNetwork,
+  fetchTranscript,
+  type Gateway,
+  GatewayError,
+  type ListedModel,
+} from './Gateway.ts'
+export { type Options as VerifyingFetchOptions, PolicyError, verifyingFetch } from './VerifyingFetch.ts'
+export { NoWebCryptoError, webCryptoP256 } from './WebCryptoP256.ts'
