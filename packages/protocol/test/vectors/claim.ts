@@ -73,9 +73,9 @@ function patched(word: number, from: number, bytes: readonly number[]): Bytes.He
 
 const eight = (value: number): readonly number[] => [...Bytes.fromBigInt(BigInt(value), 8)]
 
-// `contract` is the custom error of `Claims.decode` in Solidity; empty where it reads the layout only and accepts the value.
+// `contract` is the custom error of `Claims.decode` in Solidity.
 const padding = { error: 'padding', contract: 'NonzeroPadding' }
-const range = { error: 'range', contract: '' }
+const range = { error: 'range', contract: 'AboveLimit' }
 
 export const claim: Vectors = {
   valid: [
@@ -124,19 +124,24 @@ export const claim: Vectors = {
     },
     { name: 'prompt tokens past the limit', bytes: patched(10, 0, eight(16_777_217)), ...range },
     { name: 'output tokens past the limit', bytes: patched(10, 16, eight(131_073)), ...range },
-    { name: 'more cached than prompt tokens', bytes: patched(10, 8, eight(32)), ...range },
+    {
+      name: 'more cached than prompt tokens',
+      bytes: patched(10, 8, eight(32)),
+      ...range,
+      contract: 'CachedExceedsPrompt',
+    },
     { name: 'time past 2^53', bytes: patched(13, 16, Array(8).fill(255)), ...range },
     {
       name: 'first token before the start',
       bytes: patched(13, 8, eight(Example.claim.time.started - 1)),
       error: 'order',
-      contract: '',
+      contract: 'TimesOutOfOrder',
     },
     {
       name: 'end before the first token',
       bytes: patched(13, 16, eight(Example.claim.time.firstToken - 1)),
       error: 'order',
-      contract: '',
+      contract: 'TimesOutOfOrder',
     },
   ],
 }

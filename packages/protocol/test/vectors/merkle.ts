@@ -90,7 +90,9 @@ export const merkle: Vectors = {
     invalid('an inner node passed off as a leaf', {
       index: 2,
       size: 4,
-      leaf: Bytes.toHex(Merkle.hashNode(leaves[4] ?? Merkle.emptyRoot, leaves[5] ?? Merkle.emptyRoot)),
+      leaf: Bytes.toHex(
+        Merkle.hashLeaf(Bytes.concat(leaves[4] ?? Merkle.emptyRoot, leaves[5] ?? Merkle.emptyRoot)),
+      ),
       path: [Bytes.toHex(leaves[6] ?? Merkle.emptyRoot), honest.path.at(-1) ?? first],
     }),
     invalid('one leaf, but not the root', { index: 0, size: 1, path: [] }),
