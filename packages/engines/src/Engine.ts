@@ -15,7 +15,7 @@ export interface Engine {
 
   /**
    * The prompt of a job: chat template rendered with the clock at `startedMs` (the claim's start, read in UTC), then
-   * tokenised. Throws {@link EngineRefusal} before any work when the job cannot run.
+   * tokenised; as with other engines, the names of control tokens in a message become those tokens. Throws {@link EngineRefusal} before any work when the job cannot run.
    */
   prepare(
     job: Job.Job,
@@ -29,7 +29,10 @@ export interface Engine {
    */
   generate(prepared: Prepared, job: Job.Job, options?: { readonly signal?: AbortSignal }): AsyncIterable<Step>
 
-  /** What the model says of given tokens after a prompt, in one prefill: one entry a token. */
+  /**
+   * What the model says of given tokens after a prompt, in one prefill: one entry a token. Throws {@link EngineRefusal}
+   * when they exceed the context.
+   */
   score(input: ScoreInput): Promise<readonly Scored[]>
 
   [Symbol.asyncDispose](): Promise<void>

@@ -20,7 +20,7 @@ export function conformance(
   create: (shape: Shape) => Promise<Engine.Engine>,
   tolerance: Tolerance,
 ): void {
-  describe(`engine ${name}: one sequence`, () => {
+  describe(`engine ${name}: one sequence`, { timeout: 300_000 }, () => {
     const contextLength = 512
     let engine: Engine.Engine
     beforeAll(async () => {
@@ -217,7 +217,7 @@ export function conformance(
     })
   })
 
-  describe(`engine ${name}: several sequences`, () => {
+  describe(`engine ${name}: several sequences`, { timeout: 300_000 }, () => {
     test('each job gets its own right answer; after disposal there are no more', async () => {
       const engine = await create({ contextLength: 512, sequences: 3 })
       const capitals = {
@@ -234,6 +234,27 @@ export function conformance(
       await engine[Symbol.asyncDispose]()
       await expect(engine.prepare(job('Hi'), { startedMs: 0 })).rejects.toThrow('disposed')
       await engine[Symbol.asyncDispose]()
+    })
+
+    test('what an aborted job leaves is used while others still run', async () => {
+      await using engine = await create({ contextLength: 512, sequences: 2 })
+      const events: string[] = []
+      const abort = new AbortController()
+      const run = async (label: string, maxTokens: number, signal?: AbortSignal) => {
+        const asked = job(story, { maxTokens })
+        const prepared = await engine.prepare(asked, { startedMs: 0 })
+        for await (const step of engine.generate(prepared, asked, signal ? { signal } : {})) {
+          if (!events.includes(`${label} begins`)) events.push(`${label} begins`)
+          if (step.finish) events.push(`${label} ends`)
+          if (label === 'aborted') abort.abort(new Error('the caller left'))
+        }
+      }
+      const aborted = run('aborted', 400, abort.signal)
+      const beside = run('beside', 100)
+      const waiting = run('waiting', 2)
+      await expect(aborted).rejects.toThrow('the caller left')
+      await Promise.all([beside, waiting])
+      expect(events.indexOf('waiting ends')).toBeLessThan(events.indexOf('beside ends'))
     })
   })
 }

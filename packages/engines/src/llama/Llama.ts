@@ -3,6 +3,7 @@ import { Canonical, type Job } from '@counterfoil/protocol'
 import {
   type Engine,
   EngineCrashed,
+  EngineRefusal,
   type Prepared,
   type Scored,
   type ScoreInput,
@@ -122,8 +123,10 @@ class Llama implements LlamaEngine {
     assertInteger('top', top, Params.scoreTopMax, 0)
     if (prompt.length === 0) throw new RangeError('score needs a prompt of at least one token')
     if (prompt.length + tokens.length > contextLength)
-      throw new RangeError(
-        `${prompt.length} + ${tokens.length} tokens exceed the context of ${contextLength} tokens`,
+      throw new EngineRefusal(
+        'context_length_exceeded',
+        `${prompt.length} tokens of prompt and ${tokens.length} to score exceed the context of ${contextLength} tokens`,
+        { promptTokens: prompt.length, contextLength },
       )
     if (tokens.length === 0) return []
     const all: Scored[] = []

@@ -47,7 +47,7 @@ export class Worker {
       else await this.#score(id, request, sequence, signal)
       return { type: 'ended' }
     } finally {
-      await sequence.clearHistory()
+      await sequence.clearHistory().catch(die)
       this.#sequences.push(sequence)
     }
   }
@@ -235,6 +235,12 @@ function logitOf(next: Next, token: number): number {
 /** `l_t - l_max - ln(sum of exp(l - l_max))`, in nats at T = 1. */
 function logprob(next: Next, token: number): number {
   return logitOf(next, token) - (next.candidates[0]?.logit ?? Number.NaN) - Math.log(next.weight)
+}
+
+/** A sequence that cannot be cleared would be lost for good, or mix two jobs: a new process is better. */
+function die(error: unknown): never {
+  console.error(error)
+  process.exit(1)
 }
 
 function overflow(promptTokens: number, contextLength: number, atLeast: string): Message.Terminal {
