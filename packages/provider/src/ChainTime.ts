@@ -1,0 +1,26 @@
+import * as Params from './Params.ts'
+import type { Chain, Clock } from './Ports.ts'
+
+/** Chain time between blocks and while the chain is away: the last block's second and what has elapsed since. */
+export type ChainTime = {
+  readonly chain: Pick<Chain, 'seconds'>
+  readonly clock: Clock
+  /** Chain seconds less elapsed seconds. */
+  offset: number
+}
+
+/** Reads the chain once; throws when it is away. */
+export async function create(chain: Pick<Chain, 'seconds'>, clock: Clock): Promise<ChainTime> {
+  return { chain, clock, offset: (await chain.seconds()) - clock.elapsed() / 1000 }
+}
+
+/** Whole seconds of chain time, now. */
+export function seconds(time: ChainTime): number {
+  return Math.floor(time.offset + time.clock.elapsed() / 1000)
+}
+
+/** Reads again. A little less than estimated is an older block; much less is a chain whose time stood still. */
+export async function refresh(time: ChainTime): Promise<void> {
+  const offset = (await time.chain.seconds()) - time.clock.elapsed() / 1000
+  if (offset > time.offset || offset < time.offset - Params.chainTimeLagSeconds) time.offset = offset
+}

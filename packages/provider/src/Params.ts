@@ -1,0 +1,82 @@
+// Every limit of this room with its reason; units stand last in the name.
+
+/** Request line and headers together; ours are below 1 kB. */
+export const headerBytesMax = 16_384
+/** A client that needs longer for its headers is stalling. */
+export const headersTimeoutMs = 10_000
+/** Whole request with its body: 2 MiB at 0.6 Mbit/s. */
+export const requestTimeoutMs = 30_000
+/** Idle connections are kept for the payers' pools. */
+export const keepAliveTimeoutMs = 65_000
+/** Open sockets: each costs some 20 kB. */
+export const connectionsMax = 1024
+/** A job is at most 1 MiB in canonical form; JSON may spell it longer. */
+export const jobBodyBytesMax = 2 * 1_048_576
+/** 4,096 claims accepted and as many refused, each with a reason of up to 1 kB. */
+export const voucherBodyBytesMax = 6 * 1_048_576
+export const accessBodyBytesMax = 4096
+
+/** Jobs accepted that wait for a sequence of the engine. */
+export const queueJobsMax = 32
+/** Jobs of one channel at once, waiting or running: one payer cannot take the whole queue. */
+export const jobsPerChannelMax = 16
+/** What a refused client is told to wait. */
+export const retryAfterSeconds = 2
+
+/** Bytes of an answer that wait for a slow reader; beyond, the job is aborted. */
+export const streamBufferBytesMax = 1_048_576
+/** A reader that takes nothing for this long has gone. */
+export const streamStallMs = 30_000
+/** As in the protocol: no answer is longer, whatever the context. */
+export const outputTokensMax = 131_072
+/** Log-probabilities that one `delta` carries at most (ProviderHttp). */
+export const deltaLogprobsMax = 4096
+/** One entry of `logprobs` in JSON, generously: with the job's token limit it bounds the output before work. */
+export const logprobEntryBytes = 160
+
+/** A challenge is answered at once or not at all. */
+export const challengeMs = 60_000
+/** Challenges in memory (8 MB); the oldest go first. */
+export const challengesMax = 65_536
+/** A bearer token's life. */
+export const tokenSeconds = 3600
+/** Live tokens of one channel: a gateway of several processes needs a few; the oldest go first. */
+export const tokensPerChannelMax = 64
+
+/** A finalized channel read is used again for this long: deposits only grow, closing takes a day. */
+export const channelFreshMs = 2_000
+/** While the chain is away, what was read last counts for this long, far below the closing delay of 24 h. */
+export const channelStaleMs = 3_600_000
+/** A chain that needs longer for a read counts as away. */
+export const channelReadTimeoutMs = 5_000
+/** About 500 bytes each. */
+export const channelsCachedMax = 16_384
+/** Reads of different channels at once: strangers can ask for channels that do not exist. */
+export const channelReadsMax = 64
+
+/** How long an offer is valid, and how long before its end it is replaced. */
+export const offerSeconds = 86_400
+export const offerRenewSeconds = 21_600
+
+/** Numbers reserved by one durable write; what a crash leaves unused stands in the batch as 32 zero bytes each. */
+export const sequenceBlock = 64
+
+/** How often chain time is read; between reads the local clock counts on. */
+export const chainTimePollMs = 2_000
+/** Chain time read lower than estimated by less than this is an older block, not a slower chain. */
+export const chainTimeLagSeconds = 60
+/** How often the end of an epoch is looked for: a tenth of a development epoch. */
+export const batchPollMs = 500
+/** Pauses after a failed call to the chain double from `batchPollMs` up to this. */
+export const chainBackoffMsMax = 15_000
+/** How often vouchers are looked through for something to redeem. */
+export const redeemPollMs = 15_000
+
+/** Transcripts and leaves are kept for disputes and audits, then transcripts of paid claims are dropped. */
+export const retentionSeconds = 30 * 86_400
+export const prunePollMs = 3_600_000
+/** What one list of unpaid claims carries, answers included; the rest follows when these are settled. */
+export const unpaidBytesMax = 8 * 1_048_576
+
+/** Running answers have this long to end when the daemon stops. */
+export const shutdownMs = 5_000

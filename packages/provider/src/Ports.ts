@@ -1,0 +1,31 @@
+import type { Channels } from '@counterfoil/chain'
+import type { Batch, Bytes, Voucher } from '@counterfoil/protocol'
+
+/** Time: `now` in milliseconds since 1970 UTC, `elapsed` in milliseconds from any origin, never running backwards. */
+export interface Clock {
+  now(): number
+  elapsed(): number
+}
+
+export type Random = (bytes: number) => Uint8Array
+
+/** `latest` includes what was just written, `finalized` cannot be taken back. */
+export type Tag = 'latest' | 'finalized'
+
+/** What a provider asks of the chain, in its own name. Every call may fail while the chain is away. */
+export interface Chain {
+  /** The provider's own address. */
+  readonly provider: Bytes.Hex
+  /** Seconds of the latest block. */
+  seconds(): Promise<number>
+  channel(id: Bytes.Hex, at: Tag): Promise<Channels.Channel | undefined>
+  line(channel: Bytes.Hex, model: Bytes.Hex, at: Tag): Promise<Channels.Line>
+  /** The sequence number that the key's next batch starts at. */
+  batchEnd(keyId: Bytes.Hex): Promise<bigint>
+  batch(keyId: Bytes.Hex, epoch: bigint, at: Tag): Promise<Batch.BatchRoot | undefined>
+  posted(epoch: bigint): Promise<boolean>
+  isRegistered(keyId: Bytes.Hex): Promise<boolean>
+  post(batch: Omit<Batch.BatchRoot, 'postedAt' | 'dueAt'>): Promise<void>
+  /** Micro-units paid. */
+  redeem(voucher: Voucher.SignedVoucher): Promise<bigint>
+}

@@ -1,0 +1,102 @@
+import type { Bytes, Refusal } from '@counterfoil/protocol'
+import type { Logger } from 'pino'
+
+// One function per business event. No prompt, answer, salt, nonce or token is ever logged.
+
+export type Log = Pick<Logger, 'info' | 'warn' | 'error'>
+
+type Place = { readonly channel: Bytes.Hex; readonly request: Bytes.Hex }
+const text = (error: unknown) => (error instanceof Error ? error.message : String(error))
+
+export function started(
+  log: Log,
+  at: { url: string; keyId: Bytes.Hex; model: Bytes.Hex; runtime: Bytes.Hex },
+) {
+  log.info({ event: 'started', ...at }, `provider listens on ${at.url}`)
+}
+export function keyNotRegistered(log: Log, keyId: Bytes.Hex, provider: Bytes.Hex) {
+  log.warn(
+    { event: 'key-not-registered', keyId, provider },
+    'the receipt key is not registered for this provider: payers cannot check its claims until it is',
+  )
+}
+export function refused(log: Log, route: string, { code, message }: Refusal.Refusal) {
+  log.info({ event: 'refused', route, code }, message)
+}
+export function jobAccepted(log: Log, place: Place, promptTokens: number) {
+  log.info({ event: 'job-accepted', ...place, promptTokens }, 'job accepted')
+}
+export function jobFailed(log: Log, place: Place, error: unknown) {
+  log.error({ event: 'job-failed', ...place, err: text(error) }, 'the engine failed; nothing is claimed')
+}
+export function jobDropped(log: Log, place: Place, reason: string) {
+  log.info({ event: 'job-dropped', ...place, reason }, 'job ended before its first token; nothing is claimed')
+}
+export function claimed(
+  log: Log,
+  place: Place,
+  claim: {
+    claimId: Bytes.Hex
+    sequence: bigint
+    amount: bigint
+    finish: string
+    outputTokens: number
+    ms: number
+  },
+) {
+  log.info(
+    { event: 'claimed', ...place, ...claim, sequence: `${claim.sequence}`, amount: `${claim.amount}` },
+    'claim signed and stored',
+  )
+}
+export function voucherAccepted(
+  log: Log,
+  voucher: { channel: Bytes.Hex; cumulative: bigint; accepted: number; refused: number },
+) {
+  log.info(
+    { event: 'voucher-accepted', ...voucher, cumulative: `${voucher.cumulative}` },
+    'voucher stored and acknowledged',
+  )
+}
+export function claimRefused(log: Log, claimId: Bytes.Hex, reason: string) {
+  log.warn({ event: 'claim-refused', claimId, reason }, 'the payer refuses a claim')
+}
+export function batchPosted(log: Log, batch: { epoch: bigint; first: bigint; end: bigint; root: Bytes.Hex }) {
+  log.info(
+    {
+      event: 'batch-posted',
+      root: batch.root,
+      epoch: `${batch.epoch}`,
+      first: `${batch.first}`,
+      end: `${batch.end}`,
+    },
+    'batch root posted',
+  )
+}
+export function batchConflict(log: Log, epoch: bigint, ours: Bytes.Hex, theirs: Bytes.Hex) {
+  log.error(
+    { event: 'batch-conflict', epoch: `${epoch}`, ours, theirs },
+    'the chain holds another root for this key and epoch: a second store signs with the key; take a new key',
+  )
+}
+export function redeemed(log: Log, channel: Bytes.Hex, amount: bigint) {
+  log.info({ event: 'redeemed', channel, amount: `${amount}` }, 'voucher redeemed')
+}
+export function channelClosed(log: Log, channel: Bytes.Hex, lost: bigint) {
+  log.warn({ event: 'channel-closed', channel, lost: `${lost}` }, 'channel closed before all was redeemed')
+}
+export function chainAway(log: Log, doing: string, error: unknown) {
+  log.warn(
+    { event: 'chain-away', doing, err: text(error) },
+    'the chain did not do as asked; it is tried again',
+  )
+}
+export function internalError(log: Log, route: string, error: unknown) {
+  log.error(
+    { event: 'internal-error', route, err: error instanceof Error ? error.stack : String(error) },
+    'a request failed by our own fault',
+  )
+}
+export function stopped(log: Log) {
+  log.info({ event: 'stopped' }, 'provider stopped')
+}

@@ -1,0 +1,133 @@
+import { once } from 'node:events'
+import type { AddressInfo } from 'node:net'
+import type { Engine } from '@counterfoil/engines'
+import type { Bytes, ModelManifest, Network, Offer } from '@counterfoil/protocol'
+import * as ChainTime from './ChainTime.ts'
+import * as events from './events.ts'
+import * as Server from './http/Server.ts'
+import * as Jobs from './Jobs.ts'
+import * as Loop from './Loop.ts'
+import * as Params from './Params.ts'
+import type * as Ports from './Ports.ts'
+import * as Poster from './Poster.ts'
+import * as Provider from './Provider.ts'
+import * as Redeemer from './Redeemer.ts'
+import type { SigningKey } from './SigningKey.ts'
+import * as Claims from './store/Claims.ts'
+import * as Store from './store/Store.ts'
+
+export type Config = {
+  readonly host: string
+  /** 0: a free one. */
+  readonly port: number
+  readonly network: Network.Network
+  /** Folder of the store. */
+  readonly dataDir: string
+  readonly prices: Offer.Prices
+  readonly creditJobs: number
+  readonly redeem: {
+    readonly intervalMs: number
+    /** Redeemed before the interval is over once this many micro-units are outstanding. */
+    readonly thresholdMicros: bigint
+    /** Redeemed once more when the daemon stops. */
+    readonly atExit: boolean
+  }
+}
+
+/** Where effects enter. The engine is the caller's to dispose, after the service. */
+export type ServicePorts = {
+  readonly clock: Ports.Clock
+  readonly random: Ports.Random
+  readonly chain: Ports.Chain
+  readonly engine: Engine.Engine
+  readonly manifest: ModelManifest.ModelManifest
+  readonly key: SigningKey
+  readonly log: events.Log
+}
+
+export type Service = AsyncDisposable & {
+  readonly url: string
+  readonly keyId: Bytes.Hex
+  readonly model: Bytes.Hex
+  /** One round of posting and one of redeeming, now. */
+  settle(): Promise<void>
+}
+
+/**
+ * A running provider.
+ * @throws {Provider.OutdatedStoreError} when the chain has seen more of the key than the store; and when the chain is away.
+ * @example await using service = await create(config, ports); console.log(service.url)
+ */
+export async function create(config: Config, ports: ServicePorts): Promise<Service> {
+  const store = Store.open(config.dataDir)
+  try {
+    return await start(store, config, ports)
+  } catch (error) {
+    Store.close(store)
+    throw error
+  }
+}
+
+async function start(store: Store.Store, config: Config, ports: ServicePorts): Promise<Service> {
+  const provider = await Provider.assemble(store, config, ports)
+  const { log, key, chain } = provider
+  const server = Server.create(provider)
+  server.listen(config.port, config.host)
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo
+  const url = `http://${config.host.includes(':') ? `[${config.host}]` : config.host}:${port}`
+  events.started(log, { url, keyId: key.keyId, model: provider.model, runtime: provider.runtimeId })
+  if (!(await chain.isRegistered(key.keyId))) events.keyNotRegistered(log, key.keyId, chain.provider)
+
+  const redeemer: Redeemer.Redeemer = { store, chain, log }
+  let redeemedAt = ports.clock.elapsed()
+  async function redeemWhenDue(): Promise<void> {
+    const outstanding = Redeemer.outstanding(redeemer)
+    if (outstanding === 0n) return
+    const due =
+      ports.clock.elapsed() - redeemedAt >= config.redeem.intervalMs ||
+      outstanding >= config.redeem.thresholdMicros ||
+      (await Redeemer.isUrgent(redeemer))
+    if (!due) return
+    await Redeemer.redeem(redeemer)
+    redeemedAt = ports.clock.elapsed()
+  }
+  const every = (intervalMs: number, doing: string, work: () => Promise<void>) =>
+    Loop.start(work, {
+      intervalMs,
+      pauseMsMax: Params.chainBackoffMsMax,
+      onError: (error) => events.chainAway(log, doing, error),
+    })
+  const loops = [
+    every(Params.chainTimePollMs, 'tell its time', () => ChainTime.refresh(provider.time)),
+    every(Params.batchPollMs, 'post a batch', () => Poster.post(provider)),
+    every(Params.redeemPollMs, 'redeem', redeemWhenDue),
+    every(Params.prunePollMs, 'drop old transcripts', async () => {
+      Claims.prune(store, ports.clock.now() - Params.retentionSeconds * 1000)
+    }),
+  ]
+
+  async function settle(): Promise<void> {
+    await Poster.post(provider)
+    await Redeemer.redeem(redeemer)
+  }
+  return {
+    url,
+    keyId: key.keyId,
+    model: provider.model,
+    settle,
+    async [Symbol.asyncDispose]() {
+      server.close()
+      for (const running of provider.running.values()) Jobs.stop(running, 'shutdown')
+      const deadline = setTimeout(() => server.closeAllConnections(), Params.shutdownMs)
+      server.closeIdleConnections()
+      await once(server, 'close')
+      clearTimeout(deadline)
+      await Promise.all(loops.map((loop) => loop.stop()))
+      if (config.redeem.atExit)
+        await settle().catch((error: unknown) => events.chainAway(log, 'redeem at exit', error))
+      events.stopped(log)
+      Store.close(store)
+    },
+  }
+}
