@@ -22,7 +22,7 @@ export type Receipt = {
 const readList = Decode.array(readEvidence, Params.evidenceItemsMax)
 const read = Decode.object({
   schema: Decode.literal('counterfoil/receipt/1'),
-  claim: (value) => Claim.fromJson(value),
+  claim: Decode.nested(Claim.fromJson),
   signature: Decode.hex(Params.signatureBytes),
   evidence: readList,
 })
@@ -47,8 +47,8 @@ export function encode(receipt: Receipt): Uint8Array {
 }
 
 /**
- * The receipt of its bytes. `text` is the evidence part as text: the caller's platform decodes UTF-8 (fatal), this room has none.
- * @example Receipt.decode(bytes, (part) => new TextDecoder('utf-8', { fatal: true }).decode(part))
+ * The receipt of its bytes. `text` is the evidence part as text: the caller's platform decodes UTF-8, this room has none.
+ * @example Receipt.decode(bytes, (part) => new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(part))
  */
 export function decode(bytes: Uint8Array, text: (utf8: Uint8Array) => string): Receipt {
   if (bytes.length > Params.receiptBytesMax)
@@ -67,9 +67,13 @@ export function decode(bytes: Uint8Array, text: (utf8: Uint8Array) => string): R
   } catch {
     throw new Decode.DecodeError('unicode', '$.evidence', bytes.length - head, 'must be UTF-8')
   }
+  const canonical = Canonical.decode(evidence)
+  // A decoder that drops a byte order mark or mends bad bytes would give one receipt two encodings.
+  if (!Bytes.equal(Bytes.fromText(evidence), bytes.subarray(head)))
+    throw new Decode.DecodeError('not-canonical', '$.evidence', bytes.length - head, 'must be its own UTF-8')
   return {
     claim: Claim.decode(bytes.subarray(0, Params.claimBytes)),
     signature: Bytes.toHex(bytes.subarray(Params.claimBytes, head)),
-    evidence: readList(Canonical.decode(evidence), '$.evidence'),
+    evidence: readList(canonical, '$.evidence'),
   }
 }
