@@ -1,6 +1,7 @@
 import * as Bytes from './Bytes.ts'
 import * as Decode from './Decode.ts'
 import * as Digest from './Digest.ts'
+import * as P256 from './P256.ts'
 import * as Params from './Params.ts'
 import * as Words from './Words.ts'
 
@@ -54,6 +55,13 @@ const read = Decode.object(
 /** A key from JSON, for caches that work offline; refuses one whose id is not its point's. */
 export function fromJson(value: unknown): ReceiptKey {
   const key = read(value, '$')
+  if (!P256.isUncompressed(Bytes.fromHex(key.publicKey)))
+    throw new Decode.DecodeError(
+      'range',
+      '$.publicKey',
+      key.publicKey,
+      'must be an uncompressed point: 0x04, x, y',
+    )
   if (id(key.publicKey) !== key.keyId)
     throw new Decode.DecodeError(
       'range',

@@ -1,5 +1,5 @@
 import * as Bytes from './Bytes.ts'
-import { signatureBytes } from './Params.ts'
+import { publicKeyBytes, signatureBytes } from './Params.ts'
 
 /**
  * ECDSA P-256 with SHA-256 as a port: WebCrypto in browsers, `node:crypto` in daemons (20 times noble's speed),
@@ -28,12 +28,17 @@ export function toLowS(signature: Uint8Array): Uint8Array {
   return Bytes.concat(signature.subarray(0, 32), Bytes.fromBigInt(order - s, 32))
 }
 
-/** Our rule: the port's answer, and low s. */
+/** An uncompressed point by its form; platforms differ in which of the other forms (compressed, hybrid) they take. */
+export function isUncompressed(publicKey: Uint8Array): boolean {
+  return publicKey.length === publicKeyBytes && publicKey[0] === 4
+}
+
+/** Our rule: the port's answer, low s, and a key in its one form, so that every port gives the same answer. */
 export async function verify(
   port: P256,
   input: { readonly message: Uint8Array; readonly signature: Uint8Array; readonly publicKey: Uint8Array },
 ): Promise<boolean> {
-  return isLowS(input.signature) && (await port.verify(input))
+  return isLowS(input.signature) && isUncompressed(input.publicKey) && (await port.verify(input))
 }
 
 /** The little of WebCrypto's SubtleCrypto that verification needs. */
