@@ -136,10 +136,7 @@ function checkRevocation(
 ): Check {
   if (key.revokedAt === undefined) return undefined
   const root = findRoot(claim, inputs)
-  const included =
-    root &&
-    evidence.some((one) => Batch.includes(root, { id: Claim.id(claim), sequence: claim.sequence }, one.path))
-  if (included && root.postedAt < key.revokedAt) return undefined
+  if (root && isIncluded(claim, evidence, root) && root.postedAt < key.revokedAt) return undefined
   return {
     outcome: 'unknown',
     reason: {
@@ -230,7 +227,7 @@ async function checkOffer(claim: Claim.Claim, { offer: signed, keys, p256 }: Inp
       `usage exceeds the offer's limits of ${offer.limits.contextTokens} and ${offer.limits.outputTokens} tokens`,
     )
   const key = keys?.find((one) => one.keyId === offer.keyId)
-  if (!key || key.provider !== offer.provider)
+  if (!key || key.provider !== offer.provider || key.domain !== offer.domain)
     return {
       outcome: 'unknown',
       reason: {
@@ -238,6 +235,8 @@ async function checkOffer(claim: Claim.Claim, { offer: signed, keys, p256 }: Inp
         message: `the offer's key ${offer.keyId} is not among the known keys of ${offer.provider}`,
       },
     }
+  if (Key.id(key.publicKey) !== key.keyId)
+    return wrong('key-unknown', `the key given as ${key.keyId} is another point's`)
   const valid = await P256.verify(p256, {
     message: Offer.message(offer),
     signature: Bytes.fromHex(signature),
@@ -266,14 +265,13 @@ function verifyCommitted({ claim, evidence }: Receipt, inputs: Inputs): Verdict.
       'inclusion-invalid',
       `number ${claim.sequence} lies outside the batch of its epoch, ${root.first} to ${root.end}`,
     )
-  const [proof] = evidence
-  if (!proof)
+  if (evidence.length === 0)
     return Verdict.unknown(
       'committed',
       'inclusion-missing',
       "no inclusion proof is attached; make one from the batch's leaves",
     )
-  if (!Batch.includes(root, { id: Claim.id(claim), sequence: claim.sequence }, proof.path))
+  if (!isIncluded(claim, evidence, root))
     return Verdict.fails(
       'committed',
       'inclusion-invalid',
@@ -290,4 +288,9 @@ function verifyCommitted({ claim, evidence }: Receipt, inputs: Inputs): Verdict.
 
 function findRoot(claim: Claim.Claim, { roots }: Inputs): Batch.BatchRoot | undefined {
   return roots?.find((root) => root.keyId === claim.keyId && root.epoch === claim.epoch)
+}
+
+function isIncluded(claim: Claim.Claim, evidence: Receipt['evidence'], root: Batch.BatchRoot): boolean {
+  const placed = { id: Claim.id(claim), sequence: claim.sequence }
+  return evidence.some((one) => Batch.includes(root, placed, one.path))
 }
