@@ -1,6 +1,7 @@
 import * as Bytes from './Bytes.ts'
 import * as Decode from './Decode.ts'
 import * as Merkle from './Merkle.ts'
+import * as Params from './Params.ts'
 
 /**
  * One key's claims of one epoch, committed on chain: the root over its sequence numbers `first` … `end` - 1.
@@ -76,6 +77,13 @@ export function fromJson(value: unknown): BatchRoot {
   const batch = read(value, '$')
   if (batch.end <= batch.first)
     throw new Decode.DecodeError('order', '$.end', batch.end, `must be above first ${batch.first}`)
+  if (batch.end - batch.first > BigInt(Params.batchLeavesMax))
+    throw new Decode.DecodeError(
+      'too-many',
+      '$.end',
+      batch.end,
+      `must be at most ${Params.batchLeavesMax} above first ${batch.first}`,
+    )
   return batch
 }
 

@@ -129,7 +129,8 @@ function transport(body: Record<string, unknown>): Transport {
     throw refused('invalid_value', `'stream_options' is only allowed with 'stream': true.`, 'stream_options')
   if (!isRecord(options))
     throw refused('invalid_type', `'stream_options' must be an object.`, 'stream_options')
-  return { stream, includeUsage: field(options, 'include_usage', Decode.boolean) ?? false }
+  const includeUsage = options.include_usage ?? false
+  return { stream, includeUsage: read(includeUsage, 'stream_options.include_usage', Decode.boolean) }
 }
 
 function maxTokens(request: Record<string, unknown>): number {

@@ -78,10 +78,12 @@ export function decimal(bits: number): Reader<bigint> {
 export function text(bytesMax: number): Reader<string> {
   return (value, at) => {
     if (typeof value !== 'string') throw new DecodeError('type', at, value, 'must be a string')
-    if (value.length > bytesMax || Bytes.textLength(value) > bytesMax)
-      throw new DecodeError('too-long', at, value.length, `must have at most ${bytesMax} bytes in UTF-8`)
+    // Each UTF-16 unit takes a byte or more: a text of more units than bytes allowed is not walked.
+    const bytes = value.length > bytesMax ? value.length : Bytes.textLength(value)
+    if (bytes > bytesMax)
+      throw new DecodeError('too-long', at, bytes, `must have at most ${bytesMax} bytes in UTF-8`)
     if (!Bytes.isWellFormed(value))
-      throw new DecodeError('unicode', at, value.length, 'must not hold lone surrogates')
+      throw new DecodeError('unicode', at, value, 'must not hold lone surrogates')
     return value
   }
 }
@@ -143,17 +145,31 @@ export function object<R extends Fields, O extends Fields = Record<never, never>
   }
 }
 
+/** A noun's own decoder as a reader: what it refuses is shown at its place in the whole. */
+export function nested<T>(decode: (value: unknown) => T): Reader<T> {
+  return (value, at) => {
+    try {
+      return decode(value)
+    } catch (error) {
+      if (!(error instanceof DecodeError)) throw error
+      throw new DecodeError(error.code, `${at}${error.at.slice(1)}`, error.value, error.problem)
+    }
+  }
+}
+
 /** A value from outside that the spec refuses: what was wrong (`code`), where (`at`, a JSON path) and with what `value`. */
 export class DecodeError extends Error {
   override readonly name = 'DecodeError'
   readonly code: Code
   readonly at: string
   readonly value: unknown
+  readonly problem: string
   constructor(code: Code, at: string, value: unknown, problem: string) {
     super(`${at} ${problem}; got ${show(value)}`)
     this.code = code
     this.at = at
     this.value = value
+    this.problem = problem
   }
 }
 

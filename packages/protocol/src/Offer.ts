@@ -94,7 +94,7 @@ export function charge(prices: Prices, usage: Usage): bigint {
 }
 
 const u64 = Decode.decimal(64)
-const readJson = Decode.object({
+const readOffer = Decode.object({
   domain: Decode.digest,
   provider: Decode.address,
   keyId: Decode.digest,
@@ -111,7 +111,10 @@ const readJson = Decode.object({
   }),
   flags: Decode.object({ trace: Decode.boolean }),
 })
-const readSigned = Decode.object({ offer: readJson, signature: Decode.hex(Params.signatureBytes) })
+const readJson = Decode.object({
+  offer: Decode.nested((value) => check(readOffer(value, '$'))),
+  signature: Decode.hex(Params.signatureBytes),
+})
 
 export function toJson(signed: SignedOffer): unknown {
   const { prices, ...rest } = signed.offer
@@ -120,8 +123,7 @@ export function toJson(signed: SignedOffer): unknown {
 }
 
 export function fromJson(value: unknown): SignedOffer {
-  const signed = readSigned(value, '$')
-  return { offer: check(signed.offer), signature: signed.signature }
+  return readJson(value, '$')
 }
 
 function check(offer: Offer): Offer {

@@ -32,11 +32,11 @@ export const paths = {
 
 /** GET offers. */
 export const readOffers: Decode.Reader<{ readonly offers: readonly Offer.SignedOffer[] }> = Decode.object({
-  offers: Decode.array((value) => Offer.fromJson(value), 1024),
+  offers: Decode.array(Decode.nested(Offer.fromJson), 1024),
 })
 
-export const readManifest: Decode.Reader<ModelManifest.ModelManifest> = (value) => ModelManifest.decode(value)
-export const readRuntime: Decode.Reader<Runtime.Runtime> = (value) => Runtime.decode(value)
+export const readManifest: Decode.Reader<ModelManifest.ModelManifest> = Decode.nested(ModelManifest.decode)
+export const readRuntime: Decode.Reader<Runtime.Runtime> = Decode.nested(Runtime.decode)
 
 /** GET batch: the leaves of one epoch in order of their sequence numbers from `first` on. */
 export type BatchLeaves = { readonly first: bigint; readonly leaves: readonly Bytes.Hex[] }
@@ -51,7 +51,7 @@ export const readChallenge: Decode.Reader<{ readonly challenge: Bytes.Hex }> = D
 })
 
 /** POST access: a signed challenge; answered with a bearer token good for an hour. `expires` in seconds. */
-export const readAccess: Decode.Reader<Access.SignedAccess> = (value) => Access.fromJson(value)
+export const readAccess: Decode.Reader<Access.SignedAccess> = Decode.nested(Access.fromJson)
 export type Token = { readonly token: string; readonly expires: number }
 export const readToken: Decode.Reader<Token> = Decode.object({
   token: Decode.text(256),
@@ -68,7 +68,7 @@ export type JobPost = {
 export const readJobPost: Decode.Reader<JobPost> = Decode.object({
   channel: Decode.digest,
   offer: Decode.digest,
-  job: (value) => Job.decode(value),
+  job: Decode.nested(Job.decode),
   nonce: Decode.digest,
 })
 
@@ -89,9 +89,9 @@ export type End = {
   readonly trace: Trace.Trace
 }
 const readEnd: Decode.Reader<End> = Decode.object({
-  receipt: (value) => Receipt.fromJson(value),
-  output: (value) => Output.decode(value),
-  trace: (value) => Trace.fromJson(value),
+  receipt: Decode.nested(Receipt.fromJson),
+  output: Decode.nested(Output.decode),
+  trace: Decode.nested(Trace.fromJson),
 })
 
 export function endToJson(end: End): unknown {
@@ -135,7 +135,7 @@ export type VoucherPost = {
 }
 const claimsPerVoucherMax = 4096
 export const readVoucherPost: Decode.Reader<VoucherPost> = Decode.object({
-  voucher: (value) => Voucher.fromJson(value),
+  voucher: Decode.nested(Voucher.fromJson),
   accepts: Decode.array(Decode.digest, claimsPerVoucherMax),
   refuses: Decode.array(
     Decode.object({ claimId: Decode.digest, reason: Decode.text(1024) }),
@@ -162,7 +162,7 @@ export const readChannelState: Decode.Reader<ChannelState> = Decode.object({
   paid: Decode.decimal(128),
   exposure: Decode.decimal(128),
   credit: Decode.decimal(128),
-  vouchers: Decode.array((value) => Voucher.fromJson(value), 1024),
+  vouchers: Decode.array(Decode.nested(Voucher.fromJson), 1024),
 })
 
 export function channelStateToJson(state: ChannelState): unknown {

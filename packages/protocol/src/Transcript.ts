@@ -21,12 +21,12 @@ export type Transcript = {
 
 const read: Decode.Reader<Transcript & { readonly schema: string }> = Decode.object({
   schema: Decode.literal('counterfoil/transcript/1'),
-  receipt: (value) => Receipt.fromJson(value),
-  job: (value) => Job.decode(value),
-  output: (value) => Output.decode(value),
+  receipt: Decode.nested(Receipt.fromJson),
+  job: Decode.nested(Job.decode),
+  output: Decode.nested(Output.decode),
   salts: Decode.object({ request: Decode.digest, answer: Decode.digest, trace: Decode.digest }),
-  trace: (value) => Trace.fromJson(value),
-  offer: (value) => Offer.fromJson(value),
+  trace: Decode.nested(Trace.fromJson),
+  offer: Decode.nested(Offer.fromJson),
   nonceFrom: Decode.literal('caller', 'gateway'),
 })
 

@@ -2,17 +2,17 @@ import { Bytes, Voucher } from '../../src/index.ts'
 import * as Example from '../Example.ts'
 import type { Case, Vectors } from './Vectors.ts'
 
-const voucher: Voucher.Voucher = {
+const honest: Voucher.Voucher = {
   channel: Example.channel,
   model: Example.model,
   cumulative: 19n,
   epoch: Example.epoch,
 }
-const signed = Voucher.sign(voucher, Example.eip712, Example.payerSecret)
+const signed = Voucher.sign(honest, Example.eip712, Example.payerSecret)
 const order = 0xfffffffffffffffffffffffffffffffebaaedce6af48a03bbfd25e8cd0364141n
 
 function valid(name: string, change: Partial<Voucher.Voucher>, domain = Example.eip712): Case {
-  const { voucher: one, signature } = Voucher.sign({ ...voucher, ...change }, domain, Example.payerSecret)
+  const { voucher: one, signature } = Voucher.sign({ ...honest, ...change }, domain, Example.payerSecret)
   return {
     name,
     ...domain,
@@ -39,11 +39,11 @@ function malleable(): Bytes.Hex {
 const withV = (v: string): Bytes.Hex => `0x${signed.signature.slice(2, -2)}${v}`
 const zeros = '00'.repeat(32)
 const json = (change: Readonly<Record<string, unknown>>) => ({
-  voucher: { ...voucher, cumulative: '19', epoch: `${voucher.epoch}`, ...change },
+  voucher: { ...honest, cumulative: '19', epoch: `${honest.epoch}`, ...change },
   signature: signed.signature,
 })
 
-export const voucherVectors: Vectors = {
+export const voucher: Vectors = {
   valid: [
     valid('a voucher', {}),
     valid('nothing accepted yet', { cumulative: 0n, epoch: 0n }),
@@ -54,19 +54,18 @@ export const voucherVectors: Vectors = {
   ],
   invalid: [
     forged('a micro-unit more than was signed', signed.signature, { cumulative: 20n }),
-    forged('an epoch later than was signed', signed.signature, { epoch: voucher.epoch + 1n }),
+    forged('an epoch later than was signed', signed.signature, { epoch: honest.epoch + 1n }),
     forged('another channel', signed.signature, { channel: Bytes.zero32 }),
     forged('another line', signed.signature, { model: Bytes.zero32 }),
     forged(
       'signed for another chain',
-      Voucher.sign(voucher, { ...Example.eip712, chainId: 1 }, Example.payerSecret).signature,
+      Voucher.sign(honest, { ...Example.eip712, chainId: 1 }, Example.payerSecret).signature,
     ),
     forged(
       'signed for another contract',
-      Voucher.sign(voucher, { ...Example.eip712, channels: Example.providers }, Example.payerSecret)
-        .signature,
+      Voucher.sign(honest, { ...Example.eip712, channels: Example.providers }, Example.payerSecret).signature,
     ),
-    forged("somebody else's key", Voucher.sign(voucher, Example.eip712, Example.providerSecret).signature),
+    forged("somebody else's key", Voucher.sign(honest, Example.eip712, Example.providerSecret).signature),
     forged('the twin with the high s', malleable()),
     forged('v of 0', withV('00')),
     forged('v of 29', withV('1d')),
