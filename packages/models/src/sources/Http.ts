@@ -133,7 +133,7 @@ function toSourceError(error: unknown): SourceError {
   const message = cause instanceof Error ? cause.message : String(cause)
   const code = cause instanceof Error && 'code' in cause ? String(cause.code) : ''
   if (cause instanceof errors.ConnectTimeoutError) {
-    return new SourceError('unreachable', `no connection within ${Params.connectTimeoutMs} ms`, {
+    return new SourceError('unreachable', `no connection: ${message}`, {
       cause: error,
     })
   }

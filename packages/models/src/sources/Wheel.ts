@@ -45,7 +45,7 @@ async function* read({ python, requirement, member }: Wheel, request: Request): 
     }
     await end
   } finally {
-    unzip.kill('SIGKILL')
+    // A reader that left closed the pipe: Python ends on its next write.
     await end.catch(() => {})
   }
 }
