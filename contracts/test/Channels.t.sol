@@ -296,6 +296,12 @@ contract ChannelsTest is Base {
         // Within the delay, and after it until the close itself, the payee redeems.
         if (drawn != 0) redeem(Voucher(id, MODEL, drawn, epoch));
 
+        vm.warp(closesAt - 1);
+        vm.expectRevert(
+            abi.encodeWithSelector(Channels.TooEarlyToClose.selector, id, closesAt, closesAt - 1)
+        );
+        channels.close(id);
+
         vm.warp(closesAt);
         vm.expectEmit();
         emit Channels.Closed(id, PAYER, 1000 - drawn);

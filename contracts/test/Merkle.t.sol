@@ -88,6 +88,14 @@ contract MerkleTest is Base, Vectors {
         if (index >= size) vm.assertFalse(harness.verify(leafHash, index, size, leafHash, new bytes32[](0)));
     }
 
+    /// A path that goes on above the root of a tree of this size is refused even where it hashes to the root.
+    function testFuzz_aPathEndsWithItsTree(bytes32 leafHash, bytes32 sibling) public view {
+        bytes32[] memory path = new bytes32[](1);
+        path[0] = sibling;
+        vm.assertFalse(harness.verify(Merkle.node(sibling, leafHash), 0, 1, leafHash, path));
+        vm.assertTrue(harness.verify(Merkle.node(sibling, leafHash), 1, 2, leafHash, path));
+    }
+
     function test_anEmptyTreeHasNoRoot() public {
         vm.expectRevert(abi.encodeWithSelector(Merkle.EmptyTree.selector));
         harness.root(new bytes32[](0));

@@ -119,6 +119,12 @@ contract ProvidersTest is Base {
         );
         providers.withdraw();
 
+        vm.warp(exitsAt - 1);
+        vm.expectRevert(
+            abi.encodeWithSelector(Providers.StillBonded.selector, PROVIDER, exitsAt, exitsAt - 1)
+        );
+        providers.withdraw();
+
         vm.warp(exitsAt);
         vm.expectEmit();
         emit Providers.Withdrawn(PROVIDER, STAKE);
