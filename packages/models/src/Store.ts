@@ -37,7 +37,7 @@ export type Watch = { readonly signal?: AbortSignal | undefined; readonly onByte
 
 /**
  * The store in `dir`, created when it is not there.
- * @example const store = await Store.open({ dir: defaultStoreDir(process.env) })
+ * @example const store = await Store.open({ dir: '/srv/counterfoil/models' })
  */
 export async function open({ dir }: { readonly dir: string }): Promise<Store> {
   const store = { dir: resolve(dir) }

@@ -108,9 +108,13 @@ function largestFile(dir: string): number {
   return largest
 }
 
-/** Ends Python when its standard input does, that is when this process dies, however it dies. */
+/**
+ * Ends Python when its standard input does, that is when this process dies, however it dies; and keeps its temporary
+ * files in the working directory, which is on the store's disk and is cleared with it.
+ */
 const leash = `
 import os, sys, threading
+os.environ['TMPDIR'] = os.getcwd()
 def leash():
     while os.read(0, 64): pass
     os._exit(1)
@@ -138,9 +142,8 @@ function start(
   signal.throwIfAborted()
   const temporaryDir = join(scratchDir, 'tmp')
   // Python imports from its working directory first: this one is ours and holds no modules.
-  return spawn(python, ['-c', program, ...args], {
+  return spawn(python, ['-u', '-c', program, ...args], {
     cwd: temporaryDir,
-    env: { ...process.env, TMPDIR: temporaryDir, PYTHONUNBUFFERED: '1' },
     stdio: ['pipe', 'pipe', 'pipe'],
     signal,
     killSignal: 'SIGKILL',
