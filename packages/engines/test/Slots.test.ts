@@ -35,6 +35,19 @@ test('who leaves while waiting takes no slot', async () => {
   await expect(slots.take(abort.signal)).rejects.toThrow('left')
 })
 
+test('an abort after the slot was given takes nobody out of the queue', async () => {
+  const slots = new Slots(1)
+  const release = await slots.take()
+  const abort = new AbortController()
+  const next = slots.take(abort.signal)
+  const last = slots.take()
+  release()
+  const releaseNext = await next
+  abort.abort()
+  releaseNext()
+  await expect(last).resolves.toBeTypeOf('function')
+})
+
 test('refuses past the limit of waiting jobs', async () => {
   const slots = new Slots(1)
   await slots.take()

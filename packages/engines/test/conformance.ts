@@ -87,6 +87,7 @@ export function conformance(
       const { prepared, tokens } = await answer(engine, job('What is the capital of Japan?'))
       const scored = await engine.score({ prompt: prepared.promptTokens, tokens, top: 128 })
       expect(scored.map((one) => one.token)).toEqual(tokens)
+      expect(tokens.length).toBeGreaterThan(4)
       for (const { top, logit, logprob } of scored) {
         const logits = top.map((one) => one.logit)
         expect(logits).toEqual([...logits].sort((a, b) => b - a))
@@ -156,6 +157,10 @@ export function conformance(
       })
       const huge = await long(500_000).catch((error: unknown) => error)
       expect(huge).toMatchObject({ code: 'context_length_exceeded', contextLength })
+      expect(huge).toHaveProperty(
+        'promptTokens',
+        expect.toSatisfy((tokens: number) => tokens >= contextLength),
+      )
     })
 
     test('text in several bytes arrives whole, or as U+FFFD where the answer ends inside a character', async () => {

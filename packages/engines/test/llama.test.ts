@@ -117,6 +117,27 @@ test('score refuses what it cannot do', slow, async () => {
   expect([scored?.top, more.length]).toEqual([[], 55])
 })
 
+test('a score longer than a chunk is the same wherever prompt and scored tokens part', slow, async () => {
+  await using engine = await create()
+  const { promptTokens: tokens } = await engine.prepare(job('All work and no play. '.repeat(50)), {
+    startedMs: 0,
+  })
+  expect(tokens.length).toBeGreaterThan(Params.prefillChunkTokens + 20)
+  const score = (from: number) =>
+    engine.score({ prompt: tokens.slice(0, from), tokens: tokens.slice(from), top: 3 })
+  const long = await score(100)
+  expect(long.map((one) => one.token)).toEqual(tokens.slice(100))
+  const border = Params.prefillChunkTokens
+  for (const from of [border, border + 1, border + 2])
+    expect(await score(from)).toEqual(long.slice(from - 100))
+})
+
+test('a prompt that cannot fit by its length is refused without being tokenised', slow, async () => {
+  await using engine = await create({ contextLength: 64 })
+  const refused = engine.prepare(job('word '.repeat(100_000)), { startedMs: 0 })
+  await expect(refused).rejects.toThrow('at least ')
+})
+
 test('every token of the vocabulary has the bytes that llama.cpp gives it', async () => {
   const llama = await getLlama({
     gpu: false,

@@ -115,7 +115,14 @@ class Llama implements LlamaEngine {
       topP: job.topP,
       stop: job.stop,
     }
-    for await (const reply of this.#work(request, options.signal)) if (reply.type === 'step') yield reply.step
+    let finished = false
+    for await (const reply of this.#work(request, options.signal)) {
+      if (reply.type !== 'step') continue
+      finished = reply.step.finish !== undefined
+      yield reply.step
+    }
+    if (!finished)
+      throw new Error('the llama engine ended an answer without its last step; report this as a bug')
   }
 
   async score({ prompt, tokens, top, signal }: ScoreInput): Promise<readonly Scored[]> {

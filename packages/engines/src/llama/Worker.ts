@@ -186,7 +186,10 @@ export class Worker {
         ),
       )
       const from = Math.max(first, start)
-      const nexts = outputs.slice(from - start).map((output) => toNext(output?.next))
+      // Not map: where llama.cpp returned nothing, the array has a hole, and that is an error.
+      const nexts = Array.from({ length: start + chunk.length - from }, (_, i) =>
+        toNext(outputs[from - start + i]?.next),
+      )
       if (!sink) all.push(...nexts)
       else if (nexts.length > 0) sink(nexts, from)
     }
