@@ -1,2 +1,0 @@
-/** The text of abi.ts, made from the sources. */
-export function build(): string
