@@ -1,0 +1,143 @@
+import { createHash, randomBytes } from 'node:crypto'
+import type { Database } from './Database.ts'
+import * as Params from './Params.ts'
+
+/** A key as its owner may see it again. Micro-units; `reserved` is held for requests that are running. */
+export type ApiKey = {
+  readonly id: string
+  readonly name: string
+  readonly balance: bigint
+  readonly reserved: bigint
+  readonly createdAt: Date
+  readonly revokedAt: Date | undefined
+}
+
+const columns = ['id', 'name', 'balance', 'reserved', 'created_at', 'revoked_at'] as const
+const pattern = /^cf-[A-Za-z0-9_-]{16,128}$/
+
+/**
+ * A new key with a prepaid balance in micro-units. The key itself is shown this once; only its hash is kept.
+ * @example const { key } = await ApiKeys.create(database, { name: 'laptop', balance: 5_000_000n })
+ */
+export async function create(
+  database: Database,
+  { name, balance }: { readonly name: string; readonly balance: bigint },
+): Promise<{ readonly id: string; readonly key: string }> {
+  const key = `cf-${randomBytes(32).toString('base64url')}`
+  const { id } = await database
+    .insertInto('api_keys')
+    .values(row(key, name, balance))
+    .returning('id')
+    .executeTakeFirstOrThrow()
+  return { id, key }
+}
+
+/** The same key at each start of a network: made where it is missing, its balance raised to `balance` where it is lower. */
+export async function ensure(
+  database: Database,
+  { name, key, balance }: { readonly name: string; readonly key: string; readonly balance: bigint },
+): Promise<{ readonly id: string }> {
+  return database
+    .insertInto('api_keys')
+    .values(row(key, name, balance))
+    .onConflict((conflict) =>
+      conflict.column('hash').doUpdateSet(({ fn, ref, val }) => ({
+        balance: fn('greatest', [ref('api_keys.balance'), val(balance)]),
+      })),
+    )
+    .returning('id')
+    .executeTakeFirstOrThrow()
+}
+
+export async function list(database: Database): Promise<readonly ApiKey[]> {
+  const rows = await database.selectFrom('api_keys').select(columns).orderBy('created_at').execute()
+  return rows.map(fromRow)
+}
+
+/** Adds prepaid micro-units (or takes some back, with a negative amount that the balance covers) and returns the new state. */
+export async function credit(database: Database, id: string, amount: bigint): Promise<ApiKey> {
+  const updated = await database
+    .updateTable('api_keys')
+    .set(({ eb }) => ({ balance: eb('balance', '+', amount) }))
+    .where('id', '=', id)
+    .where(({ eb }) => eb(eb('balance', '+', amount), '>=', eb.ref('reserved')))
+    .returning(columns)
+    .executeTakeFirst()
+  if (updated) return fromRow(updated)
+  const found = (await list(database)).find((one) => one.id === id)
+  throw found ? new BalanceError(found, amount) : new UnknownKeyError(id)
+}
+
+/** From now on the key is refused; what is running is finished and charged. */
+export async function revoke(database: Database, id: string): Promise<void> {
+  const updated = await database
+    .updateTable('api_keys')
+    .set({ revoked_at: new Date() })
+    .where('id', '=', id)
+    .returning('id')
+    .executeTakeFirst()
+  if (!updated) throw new UnknownKeyError(id)
+}
+
+/**
+ * The id of a presented key, or undefined where it is unknown or revoked. Constant-time by construction: what is compared is
+ * the SHA-256 of the presented key, over which nobody has control, so how far a comparison in the index runs tells nothing
+ * about a key that would match.
+ */
+export async function find(database: Database, key: string): Promise<string | undefined> {
+  if (!pattern.test(key)) return undefined
+  const found = await database
+    .selectFrom('api_keys')
+    .select('id')
+    .where('hash', '=', hash(key))
+    .where('revoked_at', 'is', null)
+    .executeTakeFirst()
+  return found?.id
+}
+
+function row(key: string, name: string, balance: bigint) {
+  if (!pattern.test(key))
+    throw new RangeError(
+      `an API key is cf- and 16 to 128 characters of base64url, got ${key.length} characters`,
+    )
+  if (name.length === 0 || name.length > Params.keyNameCharsMax || name.includes('\0'))
+    throw new RangeError(`a key's name has 1 to ${Params.keyNameCharsMax} characters, got ${name.length}`)
+  if (balance < 0n) throw new RangeError(`a balance is at least 0 micro-units, got ${balance}`)
+  return { hash: hash(key), name, balance, reserved: 0n, revoked_at: null }
+}
+
+// Plain SHA-256 is enough: a key has 256 random bits, so there is nothing to guess that a slow hash would protect.
+function hash(key: string): string {
+  return createHash('sha256').update(key).digest('hex')
+}
+
+function fromRow(found: {
+  readonly id: string
+  readonly name: string
+  readonly balance: bigint
+  readonly reserved: bigint
+  readonly created_at: Date
+  readonly revoked_at: Date | null
+}): ApiKey {
+  const { created_at, revoked_at, ...rest } = found
+  return { ...rest, createdAt: created_at, revokedAt: revoked_at ?? undefined }
+}
+
+export class UnknownKeyError extends Error {
+  override readonly name = 'ApiKeys.UnknownKeyError'
+  readonly id: string
+  constructor(id: string) {
+    super(`no API key has the id ${id}: list them and take one from there`)
+    this.id = id
+  }
+}
+
+/** More was to be taken back than a key has left. */
+export class BalanceError extends Error {
+  override readonly name = 'ApiKeys.BalanceError'
+  constructor({ id, balance, reserved }: ApiKey, amount: bigint) {
+    super(
+      `key ${id} has ${balance} micro-units of which ${reserved} are held for running requests: ${amount} cannot be added; take back at most ${balance - reserved}`,
+    )
+  }
+}

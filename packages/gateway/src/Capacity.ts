@@ -1,0 +1,110 @@
+import { type Job, Refusal } from '@counterfoil/protocol'
+import * as Account from './Account.ts'
+import type { Clock } from './Clock.ts'
+import type { Candidate, Directory } from './Directory.ts'
+import * as Params from './Params.ts'
+import type { Payments } from './Payments.ts'
+
+/** Hands out the providers' credit, so that what is sent will not be refused for want of it. */
+export type Capacity = {
+  /**
+   * The best offer with credit for the job, held until {@link Capacity.release}. Where credit is short it is paid for, then
+   * waited for, up to `capacityMs`.
+   */
+  acquire(
+    job: Job.Job,
+    excluded: ReadonlySet<Account.Account>,
+    signal: AbortSignal,
+  ): Promise<Candidate | Refusal.Refusal>
+  release(candidate: Candidate): void
+  /** Credit may have become free. */
+  changed(): void
+}
+
+export type Options = {
+  readonly directory: Directory
+  readonly payments: () => Payments
+  readonly clock: Clock
+  readonly limits: Params.Limits
+}
+
+export function create(options: Options): Capacity {
+  const { directory, clock, limits } = options
+  const waiting = new Set<() => void>()
+  let uses = 0
+
+  function take(candidate: Candidate): Candidate {
+    const { account, price } = candidate
+    account.running += price
+    account.jobs += 1
+    uses += 1
+    account.lastUsed = uses
+    // The voucher goes with the job once half of the credit is used; below that the timer is soon enough.
+    if (2n * account.unpaid > account.credit) void pay(account)
+    return candidate
+  }
+
+  async function pay(account: Account.Account): Promise<void> {
+    // A failure is logged and tried again by the payments themselves.
+    await options
+      .payments()
+      .flush(account)
+      .catch(() => {})
+  }
+
+  function changed(): void {
+    for (const wake of [...waiting]) wake()
+  }
+
+  function wait(ms: number, signal: AbortSignal): Promise<void> {
+    return new Promise((resolve) => {
+      const timer = setTimeout(done, ms)
+      waiting.add(done)
+      signal.addEventListener('abort', done, { once: true })
+      function done() {
+        clearTimeout(timer)
+        waiting.delete(done)
+        signal.removeEventListener('abort', done)
+        resolve()
+      }
+    })
+  }
+
+  return {
+    async acquire(job, excluded, signal) {
+      const deadline = clock.monotonicMs() + limits.capacityMs
+      for (;;) {
+        const candidates = directory.candidates(job, excluded)
+        const fitting = candidates.find(({ account, price }) => Account.free(account) >= price)
+        if (fitting) return take(fitting)
+        const hopeful = candidates.filter(({ account, price }) => Account.freeAtBest(account) >= price)
+        if (hopeful.length === 0) return none(candidates.length)
+        const left = deadline - clock.monotonicMs()
+        if (left <= 0 || signal.aborted || waiting.size >= Params.waitingMax)
+          return Refusal.of('queue_full', 'All providers of this model are busy; try again in a moment.')
+        const owing = hopeful.filter(({ account }) => account.unpaid > 0n)
+        if (owing.length > 0) {
+          const before = owing.map(({ account }) => account.unpaid)
+          await Promise.all(owing.map(({ account }) => pay(account)))
+          if (owing.some(({ account }, i) => account.unpaid < (before[i] ?? 0n))) continue
+        }
+        await wait(left, signal)
+      }
+    },
+    release({ account, price }) {
+      account.running -= price
+      account.jobs -= 1
+      changed()
+    },
+    changed,
+  }
+}
+
+function none(candidates: number): Refusal.Refusal {
+  return candidates === 0
+    ? Refusal.of('no_provider', 'No provider of this model can be used at present; try again in a moment.')
+    : Refusal.of(
+        'no_provider',
+        "The gateway's channels cannot carry a job this large; lower max_completion_tokens, or tell its operator to top them up.",
+      )
+}

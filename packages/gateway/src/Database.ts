@@ -1,0 +1,161 @@
+import { type ColumnType, type Generated, Kysely, PostgresDialect, type Transaction } from 'kysely'
+import { Migrator } from 'kysely/migration'
+import pg from 'pg'
+import { migrations } from './Migrations.ts'
+import * as Params from './Params.ts'
+
+// Digests and addresses are text (0x…), as everywhere outside of binary layouts; amounts are micro-units; JSON that is hashed
+// or signed is text, because jsonb cannot hold a NUL character and does not keep numbers as they were written.
+
+type Created = ColumnType<Date, never, never>
+
+/** A caller's key; only its SHA-256 is here. What can be spent is `balance - reserved`. */
+export type ApiKeyRow = {
+  readonly id: Generated<string>
+  readonly hash: string
+  readonly name: string
+  readonly balance: bigint
+  readonly reserved: bigint
+  readonly created_at: Created
+  readonly revoked_at: Date | null
+}
+
+/** The journal: everything that is needed to check a claim after a crash, committed before the job is sent. */
+export type RequestRow = {
+  readonly request: string
+  readonly key_id: string
+  readonly idempotency_key: string | null
+  readonly nonce: string
+  readonly nonce_from: 'caller' | 'gateway'
+  readonly job: string
+  readonly label: string
+  readonly reserved: bigint
+  readonly state: 'running' | 'accepted' | 'failed'
+  readonly created_at: Created
+}
+
+/** One provider asked for one request. `owner` is the gateway process that waits for it. */
+export type AttemptRow = {
+  readonly id: Generated<bigint>
+  readonly request: string
+  readonly provider: string
+  readonly channel: string
+  readonly offer: string
+  readonly epoch: bigint
+  readonly owner: bigint
+  readonly state: 'running' | 'accepted' | 'refused' | 'failed'
+  readonly reason: string | null
+  readonly created_at: Created
+}
+
+/** An accepted answer. `acknowledged` once the provider has taken the voucher that pays it. */
+export type ReceiptRow = {
+  readonly request: string
+  readonly key_id: string
+  readonly claim_id: string
+  readonly provider: string
+  readonly receipt_key: string
+  readonly channel: string
+  readonly model: string
+  readonly epoch: bigint
+  readonly amount: bigint
+  readonly transcript: string
+  readonly inclusion: string | null
+  readonly acknowledged: boolean
+  readonly number: Generated<bigint>
+  readonly created_at: Created
+}
+
+/** The highest voucher of a line that the provider has taken; the next one is this and the unacknowledged receipts. */
+export type LineRow = {
+  readonly channel: string
+  readonly model: string
+  readonly cumulative: bigint
+  readonly epoch: bigint
+  readonly signature: string
+}
+
+/** A claim that did not check: not paid, kept as evidence with what was sent and why it was refused. */
+export type RefusedClaimRow = {
+  readonly claim_id: string
+  readonly request: string
+  readonly provider: string
+  readonly channel: string
+  readonly model: string
+  readonly reason: string
+  readonly evidence: string
+  readonly told: boolean
+  readonly created_at: Created
+}
+
+export type Tables = {
+  readonly api_keys: ApiKeyRow
+  readonly requests: RequestRow
+  readonly attempts: AttemptRow
+  readonly receipts: ReceiptRow
+  readonly lines: LineRow
+  readonly refused_claims: RefusedClaimRow
+}
+
+export type Database = Kysely<Tables>
+export type Executor = Database | Transaction<Tables>
+
+/**
+ * Connects, and brings the tables up to date; two gateways may do so at once (the migrator holds an advisory lock).
+ * @example await using database = await openDatabase('postgres://…')
+ */
+export async function open(url: string): Promise<Database> {
+  const database = connect(url)
+  try {
+    await migrate(database)
+    return database
+  } catch (error) {
+    await database.destroy()
+    throw error
+  }
+}
+
+/** Connects without asking anything yet. */
+export function connect(url: string): Database {
+  const pool = new pg.Pool({
+    connectionString: url,
+    max: Params.databaseConnectionsMax,
+    connectionTimeoutMillis: Params.databaseTimeoutMs,
+    query_timeout: Params.databaseTimeoutMs,
+    statement_timeout: Params.databaseTimeoutMs,
+    application_name: 'counterfoil-gateway',
+    types: { getTypeParser },
+  })
+  // A connection that breaks while idle is replaced at its next use; without a listener it would end the process.
+  pool.on('error', () => {})
+  return new Kysely<Tables>({ dialect: new PostgresDialect({ pool }) })
+}
+
+export async function migrate(database: Database): Promise<void> {
+  const migrator = new Migrator({ db: database, provider: { getMigrations: async () => migrations } })
+  const { error } = await migrator.migrateToLatest()
+  if (error !== undefined) throw error
+}
+
+/** Whether an error says that the database cannot be reached or does not answer, rather than that a statement is wrong. */
+export function isAway(error: unknown): boolean {
+  if (!(error instanceof Error)) return false
+  const { code } = error as { code?: unknown }
+  if (typeof code === 'string')
+    // Connection exceptions, operator intervention (shutdown, cannot connect now), too many connections; sockets' own codes.
+    return /^(08|57P|53300|57014|25006)/.test(code) || /^E[A-Z]+$/.test(code)
+  return (
+    error instanceof AggregateError ||
+    /timeout exceeded when trying to connect|Connection terminated|Query read timeout|Client has encountered a connection error/i.test(
+      error.message,
+    )
+  )
+}
+
+// int8 as bigint: micro-units do not fit in a double.
+const int8 = 20
+function getTypeParser(oid: number, format?: 'text' | 'binary') {
+  return oid === int8 && format !== 'binary'
+    ? (value: string) => BigInt(value)
+    : pg.types.getTypeParser(oid, format as 'text')
+}

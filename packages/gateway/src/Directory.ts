@@ -1,0 +1,219 @@
+import {
+  Bytes,
+  type Job,
+  ModelManifest as Manifests,
+  type ModelManifest,
+  Network,
+  Offer,
+  P256,
+  ProviderHttp,
+} from '@counterfoil/protocol'
+import * as Account from './Account.ts'
+import type { ChainReader, ChainView } from './ChainView.ts'
+import type { Clock } from './Clock.ts'
+import { type Events, reasonOf } from './events.ts'
+import * as Params from './Params.ts'
+import * as ProviderClient from './ProviderClient.ts'
+
+/** A model that is on offer; `name` is its label, from its manifest. */
+export type Model = {
+  readonly id: Bytes.Hex
+  readonly manifest: ModelManifest.ModelManifest | undefined
+  readonly offers: number
+  /** Seconds: since when the oldest of its present offers is valid. */
+  readonly since: number
+}
+
+/** An offer on an account, at the worst-case price of the job it was picked for. */
+export type Candidate = {
+  readonly account: Account.Account
+  readonly offer: Offer.SignedOffer
+  readonly price: bigint
+}
+
+/** Who sells what to us: every channel of this gateway with its provider's offers, each checked. */
+export type Directory = {
+  accounts(): readonly Account.Account[]
+  models(): readonly Model[]
+  /** The model of a label or of a model id. */
+  resolve(name: string): Model | undefined
+  /** Offers that can serve the job, the best first; those set aside or `excluded` are left out. */
+  candidates(job: Job.Job, excluded: ReadonlySet<Account.Account>): readonly Candidate[]
+  /** Reads channels, endpoints and offers again. */
+  refresh(): Promise<void>
+  close(): Promise<void>
+}
+
+export type Options = {
+  readonly network: Network.Network
+  readonly channels: readonly Bytes.Hex[]
+  /** The address of our key: what the channels must have pinned. */
+  readonly signer: Bytes.Hex
+  readonly privateKey: Uint8Array
+  readonly reader: ChainReader
+  readonly chain: ChainView
+  readonly clock: Clock
+  readonly limits: Params.Limits
+  readonly p256: P256.P256
+  readonly events: Events
+  /** A provider answered: agree with it on vouchers and unpaid claims, the first time (while `unusable`) before work. */
+  readonly onReached: (account: Account.Account) => Promise<void>
+}
+
+export function create(options: Options): Directory {
+  const { network, reader, chain, clock, limits, events } = options
+  const accounts = new Map<Bytes.Hex, Account.Account>()
+  const manifests = new Map<Bytes.Hex, ModelManifest.ModelManifest>()
+  const inOrder = () => options.channels.flatMap((channel) => accounts.get(channel) ?? [])
+
+  async function refreshOne(channel: Bytes.Hex): Promise<void> {
+    const known = accounts.get(channel)
+    try {
+      const account = await open(channel, known).catch((error: unknown) => {
+        // A chain that is away says nothing against a channel that was good; requests look at the chain's state themselves.
+        if (known && !(error instanceof UnusableError)) return known
+        throw error
+      })
+      accounts.set(channel, account)
+      account.offers = await readOffers(account)
+      await options.onReached(account)
+      account.unusable = undefined
+    } catch (error) {
+      const reason = reasonOf(error)
+      const account = accounts.get(channel)
+      if (account?.unusable !== reason) events.channelUnusable({ channel, reason })
+      if (account) account.unusable = reason
+    }
+  }
+
+  /** The account as the chain shows it now; throws with the reason where it cannot be used. */
+  async function open(channel: Bytes.Hex, known: Account.Account | undefined): Promise<Account.Account> {
+    const found = await reader.channel(channel)
+    if (!found) throw new UnusableError(`channel ${channel} is not open (or not finalized yet)`)
+    if (found.signer !== options.signer)
+      throw new UnusableError(
+        `channel ${channel} has pinned ${found.signer}; GATEWAY_KEY_FILE holds ${options.signer}`,
+      )
+    if (found.closed || found.closesAt !== undefined)
+      throw new UnusableError(`channel ${channel} is ${found.closed ? 'closed' : 'closing'}; open another`)
+    const endpoint = await reader.endpoint(found.payee)
+    if (endpoint === undefined) throw new UnusableError(`provider ${found.payee} is not registered`)
+    const client = () =>
+      ProviderClient.create({
+        ...{ endpoint, channel, clock, limits, payee: found.payee, privateKey: options.privateKey },
+        domain: Network.eip712(network),
+      })
+    if (!known)
+      return Account.create({ channel, payee: found.payee, client: client(), deposit: found.deposit })
+    known.deposit = found.deposit
+    if (known.client.endpoint !== endpoint) {
+      const old = known.client
+      known.client = client()
+      known.unusable = 'its endpoint has changed'
+      await old.close()
+    }
+    return known
+  }
+
+  async function readOffers(account: Account.Account): Promise<readonly Offer.SignedOffer[]> {
+    const { offers } = ProviderHttp.readOffers(await account.client.get(ProviderHttp.paths.offers), '$')
+    const good: Offer.SignedOffer[] = []
+    for (const signed of offers) {
+      const reason = await fault(signed, account.payee)
+      if (reason === undefined) {
+        good.push(signed)
+        await readManifest(account, signed.offer.model)
+      } else events.offerIgnored({ provider: account.payee, model: signed.offer.model, reason })
+    }
+    return good
+  }
+
+  async function fault(
+    { offer, signature }: Offer.SignedOffer,
+    payee: Bytes.Hex,
+  ): Promise<string | undefined> {
+    if (offer.domain !== Network.domain(network)) return `it is for network ${offer.domain}`
+    if (offer.provider !== payee) return `it is of provider ${offer.provider}`
+    if (!offer.flags.trace) return 'it promises no trace, so its tokens could not be counted'
+    if (offer.prices.prompt > Params.priceMax || offer.prices.output > Params.priceMax)
+      return `it asks more than ${Params.priceMax} micro-units per million tokens`
+    const key = await chain.key(offer.keyId)
+    if (!key || key.provider !== payee) return `its key ${offer.keyId} is not registered by ${payee}`
+    if (key.revokedAt !== undefined) return `its key ${offer.keyId} was revoked`
+    const valid = await P256.verify(options.p256, {
+      message: Offer.message(offer),
+      signature: Bytes.fromHex(signature),
+      publicKey: Bytes.fromHex(key.publicKey),
+    })
+    return valid ? undefined : `it is not signed by key ${offer.keyId}`
+  }
+
+  async function readManifest(account: Account.Account, model: Bytes.Hex): Promise<void> {
+    if (manifests.has(model)) return
+    const value = await account.client.get(ProviderHttp.paths.manifest(model))
+    const manifest = ProviderHttp.readManifest(value, '$')
+    if (Manifests.id(manifest) === model) manifests.set(model, manifest)
+    else events.offerIgnored({ provider: account.payee, model, reason: 'its manifest is another model' })
+  }
+
+  const isValid = ({ offer: { validity } }: Offer.SignedOffer) => {
+    const now = clock.now() / 1000
+    return now >= validity.notBefore && now < validity.notAfter - Params.offerMarginSeconds
+  }
+
+  /** In the operator's order of channels: where two models bear one name, the label is the earlier channel's. */
+  function models(): readonly Model[] {
+    const found = new Map<Bytes.Hex, Model>()
+    for (const account of inOrder())
+      for (const { offer } of account.unusable === undefined ? account.offers.filter(isValid) : []) {
+        const { model: id, validity } = offer
+        const before = found.get(id)
+        found.set(id, {
+          id,
+          manifest: manifests.get(id),
+          offers: (before?.offers ?? 0) + 1,
+          since: Math.min(before?.since ?? Number.POSITIVE_INFINITY, validity.notBefore),
+        })
+      }
+    return [...found.values()]
+  }
+
+  return {
+    accounts: inOrder,
+    models,
+    resolve: (name) => models().find(({ id, manifest }) => id === name || manifest?.name === name),
+    candidates(job, excluded) {
+      const now = clock.monotonicMs()
+      return inOrder()
+        .filter((one) => one.unusable === undefined && one.asideUntil <= now && !excluded.has(one))
+        .flatMap((account) => {
+          const offers = account.offers.filter(
+            (signed) => signed.offer.model === job.model && isValid(signed),
+          )
+          const [best] = offers
+            .map((offer) => ({ account, offer, price: Account.worstCase(job, offer.offer) }))
+            .sort((a, b) => compare(a.price, b.price))
+          return best ? [best] : []
+        })
+        .sort(
+          (a, b) =>
+            compare(a.price, b.price) ||
+            a.account.jobs - b.account.jobs ||
+            a.account.lastUsed - b.account.lastUsed,
+        )
+    },
+    refresh: async () => {
+      await Promise.all(options.channels.map(refreshOne))
+    },
+    close: async () => {
+      await Promise.all(inOrder().map((account) => account.client.close()))
+    },
+  }
+}
+
+function compare(a: bigint, b: bigint): number {
+  return a < b ? -1 : a > b ? 1 : 0
+}
+
+/** What the chain shows makes a channel useless. */
+class UnusableError extends Error {}

@@ -1,0 +1,87 @@
+import { type Kysely, sql } from 'kysely'
+import type { Migration } from 'kysely/migration'
+
+/** Steps of the tables, in order of their names; one that has been released is never edited, a change is a new one. */
+export const migrations: Record<string, Migration> = {
+  '0001_start': { up: start },
+}
+
+async function start(db: Kysely<unknown>): Promise<void> {
+  for (const statement of [
+    sql`create table api_keys (
+      id uuid primary key default gen_random_uuid(),
+      hash text not null unique,
+      name text not null,
+      balance int8 not null,
+      reserved int8 not null default 0 check (reserved >= 0 and reserved <= balance),
+      created_at timestamptz not null default now(),
+      revoked_at timestamptz
+    )`,
+    sql`create table requests (
+      request text primary key,
+      key_id uuid not null references api_keys (id),
+      idempotency_key text,
+      nonce text not null,
+      nonce_from text not null,
+      job text not null,
+      label text not null,
+      reserved int8 not null,
+      state text not null,
+      created_at timestamptz not null default now(),
+      unique (key_id, idempotency_key)
+    )`,
+    sql`create table attempts (
+      id int8 generated always as identity primary key,
+      request text not null references requests (request),
+      provider text not null,
+      channel text not null,
+      offer text not null,
+      epoch int8 not null,
+      owner int8 not null,
+      state text not null,
+      reason text,
+      created_at timestamptz not null default now()
+    )`,
+    sql`create index attempts_request on attempts (request)`,
+    sql`create index attempts_running on attempts (channel) where state = 'running'`,
+    sql`create table receipts (
+      request text primary key references requests (request),
+      key_id uuid not null references api_keys (id),
+      claim_id text not null unique,
+      provider text not null,
+      receipt_key text not null,
+      channel text not null,
+      model text not null,
+      epoch int8 not null,
+      amount int8 not null,
+      transcript text not null,
+      inclusion text,
+      acknowledged boolean not null default false,
+      number int8 generated always as identity unique,
+      created_at timestamptz not null default now()
+    )`,
+    sql`create index receipts_unpaid on receipts (channel, model, number) where not acknowledged`,
+    sql`create index receipts_uncommitted on receipts (receipt_key, epoch) where inclusion is null`,
+    sql`create table lines (
+      channel text not null,
+      model text not null,
+      cumulative int8 not null,
+      epoch int8 not null,
+      signature text not null,
+      primary key (channel, model)
+    )`,
+    sql`create table refused_claims (
+      claim_id text primary key,
+      request text not null,
+      provider text not null,
+      channel text not null,
+      model text not null,
+      reason text not null,
+      evidence text not null,
+      told boolean not null default false,
+      created_at timestamptz not null default now()
+    )`,
+    sql`create index refused_claims_untold on refused_claims (channel) where not told`,
+  ])
+    await statement.execute(db)
+}

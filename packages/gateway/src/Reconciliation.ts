@@ -1,0 +1,142 @@
+import { type Bytes, type Eip712, ProviderHttp, Voucher } from '@counterfoil/protocol'
+import type * as Account from './Account.ts'
+import type { Database } from './Database.ts'
+import type { Events } from './events.ts'
+import type { Payments } from './Payments.ts'
+import * as Row from './Row.ts'
+
+export type Options = {
+  readonly database: Database
+  readonly domain: Eip712.Domain
+  readonly signer: Bytes.Hex
+  readonly payments: Payments
+  readonly events: Events
+  /** Checks and settles a claim that the provider lists as unpaid; false where it is at work elsewhere. */
+  readonly settle: (account: Account.Account, end: ProviderHttp.End) => Promise<boolean>
+}
+
+/** Rounds of up to 256 unpaid claims in one agreement; more than that waits for the next one. */
+const roundsMax = 64
+
+/** Agrees with a provider on what was paid: the higher valid voucher stands, unpaid claims are checked, settled and paid. */
+export async function agree(options: Options, account: Account.Account): Promise<void> {
+  for (let round = 0; round < roundsMax; round++) {
+    const settled = await options.payments.alone(account, () => compare(options, account))
+    await options.payments.flush(account)
+    if (settled === 0) return
+  }
+}
+
+/** Reads what the provider counts for and against us. */
+export async function readState(account: Account.Account): Promise<ProviderHttp.ChannelState> {
+  const value = await account.client.call('GET', ProviderHttp.paths.channel(account.channel))
+  const state = ProviderHttp.readChannelState(value, '$')
+  const stuck = state.exposure - account.unpaid - account.running
+  account.credit = state.credit
+  account.paid = state.paid
+  account.stuck = stuck > 0n ? stuck : 0n
+  return state
+}
+
+async function compare(options: Options, account: Account.Account): Promise<number> {
+  const { database } = options
+  const { channel } = account
+  const { last } = await database
+    .selectFrom('receipts')
+    .select(({ fn }) => fn.max('number').as('last'))
+    .where('channel', '=', channel)
+    .executeTakeFirstOrThrow()
+  const state = await readState(account)
+  await adopt(options, state)
+  const listed = await account.client.call('GET', ProviderHttp.paths.unpaid(channel))
+  const { claims } = ProviderHttp.readUnpaid(listed, '$')
+  await mark(
+    database,
+    channel,
+    last ?? 0n,
+    claims.map(({ receipt }) => receipt.claim.request),
+  )
+  await remind(options, account, state)
+  let settled = 0
+  for (const end of claims) if (await options.settle(account, end)) settled += 1
+  const { sum } = await database
+    .selectFrom('receipts')
+    .select(({ fn }) => fn.sum<string | null>('amount').as('sum'))
+    .where('channel', '=', channel)
+    .where('acknowledged', '=', false)
+    .executeTakeFirstOrThrow()
+  account.unpaid = BigInt(sum ?? 0)
+  await readState(account)
+  return settled
+}
+
+/** What the provider lists is unpaid, whatever we thought; what it does not list, up to `last`, is paid. */
+async function mark(
+  database: Database,
+  channel: Bytes.Hex,
+  last: bigint,
+  unpaid: readonly Bytes.Hex[],
+): Promise<void> {
+  await database.transaction().execute(async (tx) => {
+    let paid = tx
+      .updateTable('receipts')
+      .set({ acknowledged: true })
+      .where('channel', '=', channel)
+      .where('acknowledged', '=', false)
+      .where('number', '<=', last)
+    if (unpaid.length > 0) {
+      paid = paid.where('request', 'not in', unpaid)
+      await tx
+        .updateTable('receipts')
+        .set({ acknowledged: false })
+        .where('channel', '=', channel)
+        .where('request', 'in', unpaid)
+        .where('number', '<=', last)
+        .execute()
+    }
+    await paid.execute()
+  })
+}
+
+/** Vouchers of ours that are higher than those we know of: our database was restored, or we died before we heard of them. */
+async function adopt(
+  { database, domain, signer, events }: Options,
+  state: ProviderHttp.ChannelState,
+): Promise<void> {
+  for (const signed of state.vouchers) {
+    const { channel, model, cumulative, epoch } = signed.voucher
+    if (channel !== state.channel || Voucher.signer(signed, domain) !== signer) continue
+    const adopted = await database
+      .insertInto('lines')
+      .values({ channel, model, cumulative, epoch, signature: signed.signature })
+      .onConflict((conflict) =>
+        conflict
+          .columns(['channel', 'model'])
+          .doUpdateSet({ cumulative, epoch, signature: signed.signature })
+          .where('lines.cumulative', '<', cumulative),
+      )
+      .returning('model')
+      .executeTakeFirst()
+    if (adopted) events.voucherAdopted({ channel, model, cumulative })
+  }
+}
+
+/** Shows the provider the vouchers that it has lost; it takes them once it has found their epochs on chain. */
+async function remind(
+  { database }: Options,
+  account: Account.Account,
+  state: ProviderHttp.ChannelState,
+): Promise<void> {
+  const lines = await database
+    .selectFrom('lines')
+    .selectAll()
+    .where('channel', '=', account.channel)
+    .execute()
+  for (const { model, cumulative, epoch, signature } of lines) {
+    const theirs = state.vouchers.find(({ voucher }) => voucher.model === model)
+    if ((theirs?.voucher.cumulative ?? 0n) >= cumulative) continue
+    const voucher = { channel: account.channel, model: Row.hex(model), cumulative, epoch }
+    const post = { voucher: { voucher, signature: Row.hex(signature) }, accepts: [], refuses: [] }
+    await account.client.call('POST', ProviderHttp.paths.vouchers, ProviderHttp.voucherPostToJson(post))
+  }
+}

@@ -1,0 +1,193 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { Refusal } from '@counterfoil/protocol'
+import * as ApiKeys from './ApiKeys.ts'
+import * as Http from './Http.ts'
+import * as Params from './Params.ts'
+import * as Reply from './Reply.ts'
+import type { Context } from './routes/Context.ts'
+import * as chat from './routes/chat.ts'
+import * as health from './routes/health.ts'
+import * as models from './routes/models.ts'
+import * as receipts from './routes/receipts.ts'
+
+type Handler = (context: Context, exchange: Exchange) => Promise<void> | void
+
+type Exchange = {
+  readonly request: IncomingMessage
+  readonly response: ServerResponse
+  /** The part of the path that the route leaves open. */
+  readonly rest: string
+  /** The caller's key; empty on public routes. */
+  readonly keyId: string
+}
+
+type Route = {
+  readonly path: RegExp
+  readonly method: 'GET' | 'POST'
+  readonly open: boolean
+  readonly handle: Handler
+}
+
+const routes: readonly Route[] = [
+  {
+    path: /^\/v1\/chat\/completions()$/,
+    method: 'POST',
+    open: false,
+    handle: (context, { keyId, request, response }) => chat.post(context, keyId, request, response),
+  },
+  {
+    path: /^\/v1\/models()$/,
+    method: 'GET',
+    open: false,
+    handle: (context, { response }) => models.list(context, response),
+  },
+  {
+    path: /^\/v1\/models\/(.{1,768})$/,
+    method: 'GET',
+    open: false,
+    handle: (context, { rest, response }) => models.get(context, rest, response),
+  },
+  {
+    path: /^\/v1\/receipts\/([^/]{1,768})$/,
+    method: 'GET',
+    open: false,
+    handle: (context, { keyId, rest, response }) => receipts.get(context, keyId, rest, response),
+  },
+  {
+    path: /^\/v1\/network()$/,
+    method: 'GET',
+    open: true,
+    handle: ({ network }, { response }) => Http.sendJson(response, 200, network),
+  },
+  {
+    path: /^\/healthz()$/,
+    method: 'GET',
+    open: true,
+    handle: (context, { response }) => health.get(context, response),
+  },
+]
+
+/** Listens, and answers until closed. */
+export async function listen(
+  context: Context,
+  { host, port }: { readonly host: string; readonly port: number },
+): Promise<{ readonly server: Server; readonly url: string }> {
+  const { limits } = context
+  const server = createServer(
+    {
+      maxHeaderSize: Params.headerBytesMax,
+      headersTimeout: limits.headersMs,
+      requestTimeout: limits.requestMs,
+      keepAliveTimeout: limits.keepAliveMs,
+      connectionsCheckingInterval: Math.min(1_000, limits.headersMs),
+    },
+    (request, response) => void serve(context, request, response),
+  )
+  server.maxConnections = Params.connectionsMax
+  server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
+    if (!socket.writable || error.code === 'ECONNRESET') return void socket.destroy()
+    const [status, refusal] = malformed(error.code)
+    const body = JSON.stringify(Refusal.toOpenAi(refusal))
+    socket.end(
+      `HTTP/1.1 ${status}\r\ncontent-type: application/json\r\ncontent-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n\r\n${body}`,
+    )
+  })
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject)
+    server.listen(port, host, resolve)
+  })
+  const { address, family, port: taken } = server.address() as AddressInfo
+  return { server, url: `http://${family === 'IPv6' ? `[${address}]` : address}:${taken}` }
+}
+
+async function serve(context: Context, request: IncomingMessage, response: ServerResponse): Promise<void> {
+  try {
+    cors(request, response)
+    if (request.method === 'OPTIONS') {
+      response.writeHead(204, { 'content-length': 0 })
+      response.end()
+      return
+    }
+    await dispatch(context, request, response)
+  } catch (error) {
+    if (error instanceof Http.LeftError || response.headersSent) {
+      if (!(error instanceof Http.LeftError)) context.events.crashed(error)
+      response.destroy()
+      return
+    }
+    Http.sendRefusal(response, Reply.refusalOf(error, context.events))
+  }
+}
+
+async function dispatch(context: Context, request: IncomingMessage, response: ServerResponse): Promise<void> {
+  const path = readPath(request.url ?? '/')
+  const matching = routes.filter((route) => route.path.test(path))
+  const route = matching.find(({ method }) => method === request.method)
+  if (!route) {
+    const allowed = matching.map(({ method }) => method).join(', ')
+    if (allowed === '') throw Http.refused('not_found', `There is nothing at ${path.slice(0, 200)}.`)
+    response.setHeader('allow', `${allowed}, OPTIONS`)
+    throw Http.refused(
+      'method_not_allowed',
+      `${request.method} is not allowed at ${path.slice(0, 200)}; use ${allowed}.`,
+    )
+  }
+  const rest = route.path.exec(path)?.[1] ?? ''
+  if (route.open) return route.handle(context, { request, response, rest, keyId: '' })
+  const keyId = await authenticate(context, request)
+  const leave = context.occupancy.enter(keyId, request.socket)
+  try {
+    await route.handle(context, { request, response, rest, keyId })
+  } finally {
+    leave()
+  }
+}
+
+async function authenticate({ database }: Context, request: IncomingMessage): Promise<string> {
+  const header = request.headers.authorization
+  if (header === undefined)
+    throw Http.refused(
+      'invalid_api_key',
+      "You didn't provide an API key: send it as Authorization: Bearer cf-…",
+    )
+  const key = /^Bearer +(\S+)$/i.exec(header)?.[1] ?? ''
+  const keyId = await ApiKeys.find(database, key)
+  if (keyId === undefined)
+    // The key itself is not repeated: error messages end up in logs.
+    throw Http.refused('invalid_api_key', 'Incorrect API key provided: it is unknown or was revoked.')
+  return keyId
+}
+
+function readPath(url: string): string {
+  const [path = '/'] = url.split('?', 1)
+  try {
+    return decodeURIComponent(path)
+  } catch {
+    throw Http.refused('invalid_value', 'The path is not valid percent-encoded UTF-8.')
+  }
+}
+
+/** Browsers may call from anywhere: a key goes in a header, never in a cookie, so there is nothing to ride on. */
+function cors(request: IncomingMessage, response: ServerResponse): void {
+  response.setHeader('access-control-allow-origin', '*')
+  response.setHeader('access-control-expose-headers', 'x-receipt-id, retry-after')
+  if (request.method !== 'OPTIONS') return
+  response.setHeader('access-control-allow-methods', 'GET, POST, OPTIONS')
+  response.setHeader('access-control-max-age', '86400')
+  const asked = request.headers['access-control-request-headers']
+  // `*` does not cover Authorization (Fetch, section 3.3.3), and clients bring headers of their own.
+  if (asked !== undefined && /^[\w-]+(\s*,\s*[\w-]+)*$/.test(asked))
+    response.setHeader('access-control-allow-headers', asked)
+}
+
+function malformed(code: string | undefined): readonly [string, Refusal.Refusal] {
+  if (code === 'HPE_HEADER_OVERFLOW')
+    return [
+      '431 Request Header Fields Too Large',
+      Refusal.of('invalid_value', `The headers have more than ${Params.headerBytesMax} bytes.`),
+    ]
+  if (code === 'ERR_HTTP_REQUEST_TIMEOUT')
+    return ['408 Request Timeout', Refusal.of('invalid_value', 'The request did not arrive in time.')]
+  return ['400 Bad Request', Refusal.of('invalid_value', 'This is not HTTP/1.1.')]
+}

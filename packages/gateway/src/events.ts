@@ -1,0 +1,69 @@
+import type { Bytes } from '@counterfoil/protocol'
+import type { Logger } from 'pino'
+
+/** What happens at a gateway, one function an event: its line in the log with its attributes. */
+export type Events = ReturnType<typeof create>
+
+export function create(log: Logger) {
+  return {
+    listening: (url: string) => log.info({ url }, 'listening'),
+    stopping: () => log.info('stopping'),
+    /** An answer was accepted: the caller pays `amount` micro-units, `ms` after the request. */
+    answered: (at: {
+      readonly request: Bytes.Hex
+      readonly provider: Bytes.Hex
+      readonly amount: bigint
+      readonly ms: number
+    }) => log.info({ ...at, amount: `${at.amount}`, ms: Math.round(at.ms) }, 'answered'),
+    /** A claim did not check; it is kept as evidence and not paid. */
+    claimRefused: (at: {
+      readonly request: Bytes.Hex
+      readonly provider: Bytes.Hex
+      readonly reason: string
+    }) => log.warn(at, 'claim refused'),
+    /** A provider did not do its part for one job. */
+    attemptFailed: (at: {
+      readonly request: Bytes.Hex
+      readonly provider: Bytes.Hex
+      readonly reason: string
+    }) => log.warn(at, 'attempt failed'),
+    setAside: (at: { readonly provider: Bytes.Hex; readonly ms: number; readonly reason: string }) =>
+      log.warn(at, 'provider set aside'),
+    /** A channel cannot be used at present. */
+    channelUnusable: (at: { readonly channel: Bytes.Hex; readonly reason: string }) =>
+      log.warn(at, 'channel unusable'),
+    offerIgnored: (at: {
+      readonly provider: Bytes.Hex
+      readonly model: Bytes.Hex
+      readonly reason: string
+    }) => log.warn(at, 'offer ignored'),
+    paid: (at: { readonly channel: Bytes.Hex; readonly cumulative: bigint; readonly claims: number }) =>
+      log.info({ ...at, cumulative: `${at.cumulative}` }, 'voucher taken'),
+    voucherFailed: (at: { readonly channel: Bytes.Hex; readonly reason: string }) =>
+      log.warn(at, 'voucher not taken'),
+    /** The provider held a higher voucher of ours than our database. */
+    voucherAdopted: (at: {
+      readonly channel: Bytes.Hex
+      readonly model: Bytes.Hex
+      readonly cumulative: bigint
+    }) => log.warn({ ...at, cumulative: `${at.cumulative}` }, 'higher voucher adopted'),
+    /** What a gateway that died had left running was settled, refused or given up. */
+    recovered: (at: {
+      readonly request: string
+      readonly outcome: 'accepted' | 'refused' | 'given up'
+      readonly reason?: string
+    }) => log.info(at, 'recovered'),
+    included: (at: { readonly keyId: string; readonly epoch: bigint; readonly receipts: number }) =>
+      log.debug({ ...at, epoch: `${at.epoch}` }, 'inclusion proved'),
+    databaseAway: (error: unknown) => log.error({ reason: reasonOf(error) }, 'database away'),
+    chainAway: (error: unknown) => log.warn({ reason: reasonOf(error) }, 'chain away'),
+    /** Work in the background failed in a way that nobody planned for; it is tried again at its next turn. */
+    backgroundFailed: (what: string, error: unknown) => log.error({ err: error }, `${what} failed`),
+    /** A bug of ours. */
+    crashed: (error: unknown) => log.error({ err: error }, 'request failed'),
+  }
+}
+
+export function reasonOf(error: unknown): string {
+  return error instanceof Error ? error.message || error.name : String(error)
+}

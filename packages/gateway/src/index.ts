@@ -1,0 +1,7 @@
+export * as ApiKeys from './ApiKeys.ts'
+export { type ChainReader, reader as chainReader } from './ChainView.ts'
+export * as Clock from './Clock.ts'
+export { type Config, ConfigError, fromEnvironment } from './config.ts'
+export { type Database, open as openDatabase } from './Database.ts'
+export * as Params from './Params.ts'
+export { create, type Gateway, type Ports } from './service.ts'

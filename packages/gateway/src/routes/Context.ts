@@ -1,0 +1,15 @@
+import type { Network } from '@counterfoil/protocol'
+import type { Random } from '../Clock.ts'
+import type { Directory } from '../Directory.ts'
+import type { Occupancy } from '../Occupancy.ts'
+import type { Relay } from '../Relay.ts'
+
+/** What the routes work with. */
+export type Context = Relay & {
+  readonly network: Network.Network
+  readonly directory: Directory
+  readonly occupancy: Occupancy
+  readonly random: Random
+  /** Why nothing new is begun; undefined while all is well. */
+  readonly unavailable: () => string | undefined
+}

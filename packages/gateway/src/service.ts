@@ -1,0 +1,143 @@
+import { once } from 'node:events'
+import { Bytes, Network } from '@counterfoil/protocol'
+import type { Logger } from 'pino'
+import { privateKeyToAccount } from 'viem/accounts'
+import * as Background from './Background.ts'
+import * as Balances from './Balances.ts'
+import * as Capacity from './Capacity.ts'
+import * as ChainView from './ChainView.ts'
+import type { Clock, Random } from './Clock.ts'
+import type { Config } from './config.ts'
+import * as Databases from './Database.ts'
+import * as Directory from './Directory.ts'
+import * as Events from './events.ts'
+import * as Inclusion from './Inclusion.ts'
+import * as Occupancy from './Occupancy.ts'
+import * as P256Node from './P256Node.ts'
+import * as Payments from './Payments.ts'
+import * as Presence from './Presence.ts'
+import * as Reconciliation from './Reconciliation.ts'
+import * as Recovery from './Recovery.ts'
+import type { Context } from './routes/Context.ts'
+import * as Server from './Server.ts'
+
+export type Ports = {
+  readonly clock: Clock
+  readonly random: Random
+  readonly chain: ChainView.ChainReader
+  readonly log: Logger
+}
+
+/** A gateway that listens. */
+export type Gateway = {
+  readonly url: string
+  /** Takes no more requests, lets running answers end (up to `shutdownMs`), pays what it owes, and ends. */
+  [Symbol.asyncDispose](): Promise<void>
+}
+
+/**
+ * Composes and starts a gateway: database, chain, providers, then the door.
+ * @example await using gateway = await create(Config.fromEnvironment(), { clock, random, chain, log })
+ */
+export async function create(config: Config, ports: Ports): Promise<Gateway> {
+  const { network, limits, privateKey } = config
+  const { clock, random, chain: reader } = ports
+  const events = Events.create(ports.log)
+  const database = await Databases.open(config.databaseUrl)
+  const presence = await Presence.create(config.databaseUrl, { clock })
+  const signer = Bytes.toHex(
+    Bytes.fromHex(privateKeyToAccount(Bytes.toHex(privateKey)).address.toLowerCase()),
+  )
+  const chain = ChainView.create(reader, { network, clock, limits })
+  const p256 = P256Node.create()
+  const balances = Balances.rows
+  const live = new Set<bigint>()
+  const unwritten: Recovery.Options['unwritten'] = new Map()
+  const background = Background.create(events)
+  const occupancy = Occupancy.create()
+  let closing = false
+
+  const recovery: Recovery.Options = {
+    ...{ database, balances, presence, live, unwritten, chain, p256, clock, limits, events },
+  }
+  const payments: Payments.Payments = Payments.create({
+    ...{ database, network, privateKey, limits, events },
+    onPaid: () => capacity.changed(),
+    onMismatch: (account) => agree(account),
+  })
+  const reconciliation: Reconciliation.Options = {
+    ...{ database, signer, payments, events },
+    domain: Network.eip712(network),
+    settle: (account, end) => Recovery.settle(recovery, account, end),
+  }
+  const agree = (account: Parameters<typeof Reconciliation.agree>[1]) =>
+    Reconciliation.agree(reconciliation, account)
+  const directory = Directory.create({
+    ...{ network, signer, privateKey, reader, chain, clock, limits, p256, events },
+    channels: config.channels,
+    async onReached(account) {
+      if (account.unusable !== undefined) await agree(account)
+      await Recovery.sweep(recovery, account, () => agree(account))
+      await Reconciliation.readState(account)
+      capacity.changed()
+    },
+  })
+  const capacity = Capacity.create({ directory, clock, limits, payments: () => payments })
+
+  function unavailable(): string | undefined {
+    if (closing) return 'The gateway is being stopped; try again in a moment.'
+    if (chain.isAway()) return 'The chain is away, so claims cannot be checked; try again in a moment.'
+    return undefined
+  }
+
+  background.every('reading the chain', limits.chainPollMs, async () => {
+    const before = chain.isAway()
+    await chain.poll().catch((error: unknown) => {
+      if (!before && chain.isAway()) events.chainAway(error)
+    })
+    if (before && !chain.isAway()) background.wake('reading the providers')
+  })
+  // Before the door opens everything has been tried once; what is away then comes later.
+  await chain.poll().catch(events.chainAway)
+  await directory.refresh()
+  background.every('reading the providers', limits.refreshMs, directory.refresh)
+  background.every('proving inclusion', limits.inclusionMs, () =>
+    Inclusion.collect({ database, reader, directory, clock, events }),
+  )
+
+  const context: Context = {
+    ...{ ...recovery, live, unwritten, owner: presence.owner, payments, capacity },
+    ...{ network, directory, occupancy, random, unavailable },
+    onStale: () => background.wake('reading the providers'),
+  }
+  const { server, url } = await Server.listen(context, config)
+  events.listening(url)
+
+  return {
+    url,
+    async [Symbol.asyncDispose]() {
+      if (closing) return
+      closing = true
+      events.stopping()
+      const closed = once(server, 'close')
+      server.close()
+      server.closeIdleConnections()
+      await Promise.race([occupancy.idle(), elapse(limits.shutdownMs)])
+      // Callers still there are cut off and their jobs cancelled; claims that come too late are settled at the next start.
+      server.closeAllConnections()
+      await Promise.race([occupancy.idle(), elapse(limits.shutdownCancelMs)])
+      await closed
+      await background.close()
+      await payments.close()
+      await directory.close()
+      await presence.close()
+      await database.destroy()
+    },
+  }
+}
+
+function elapse(ms: number): Promise<void> {
+  return new Promise((resolve) => {
+    setTimeout(resolve, ms).unref()
+  })
+}
