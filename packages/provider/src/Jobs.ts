@@ -36,6 +36,8 @@ export type Running = {
   /** What it may cost, once that is known; it counts in the channel's exposure. */
   worstCase: bigint
   stopped: Stop | undefined
+  /** Settles when the job has left: its claim is durable, or there is none. */
+  readonly ended: PromiseWithResolvers<void>
 }
 
 /** A job that may run. */
@@ -85,6 +87,7 @@ export function enter(provider: Provider, post: ProviderHttp.JobPost): Admission
     controller: new AbortController(),
     worstCase: 0n,
     stopped: undefined,
+    ended: Promise.withResolvers(),
   }
   provider.running.set(key, running)
   return { kind: 'running', running, salts }
@@ -92,6 +95,7 @@ export function enter(provider: Provider, post: ProviderHttp.JobPost): Admission
 
 export function leave(provider: Provider, running: Running): void {
   provider.running.delete(keyOf(running.channel, running.request))
+  running.ended.resolve()
 }
 
 export function find(provider: Provider, channel: Bytes.Hex, request: Bytes.Hex): Running | undefined {

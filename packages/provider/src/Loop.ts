@@ -45,3 +45,13 @@ export function start(
     },
   }
 }
+
+/** `work` with its calls one after the other: two rounds at once would send things twice. */
+export function inTurn(work: () => Promise<void>): () => Promise<void> {
+  let last: Promise<void> = Promise.resolve()
+  return () => {
+    const mine = last.then(work)
+    last = mine.catch(() => {})
+    return mine
+  }
+}

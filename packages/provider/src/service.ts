@@ -81,6 +81,11 @@ async function start(store: Store.Store, config: Config, ports: ServicePorts): P
 
   const redeemer: Redeemer.Redeemer = { store, chain, log }
   let redeemedAt = ports.clock.elapsed()
+  const post = Loop.inTurn(() => Poster.post(provider))
+  const redeem = Loop.inTurn(async () => {
+    await Redeemer.redeem(redeemer)
+    redeemedAt = ports.clock.elapsed()
+  })
   async function redeemWhenDue(): Promise<void> {
     const outstanding = Redeemer.outstanding(redeemer)
     if (outstanding === 0n) return
@@ -88,9 +93,7 @@ async function start(store: Store.Store, config: Config, ports: ServicePorts): P
       ports.clock.elapsed() - redeemedAt >= config.redeem.intervalMs ||
       outstanding >= config.redeem.thresholdMicros ||
       (await Redeemer.isUrgent(redeemer))
-    if (!due) return
-    await Redeemer.redeem(redeemer)
-    redeemedAt = ports.clock.elapsed()
+    if (due) await redeem()
   }
   const every = (intervalMs: number, doing: string, work: () => Promise<void>) =>
     Loop.start(work, {
@@ -100,7 +103,7 @@ async function start(store: Store.Store, config: Config, ports: ServicePorts): P
     })
   const loops = [
     every(Params.chainTimePollMs, 'tell its time', () => ChainTime.refresh(provider.time)),
-    every(Params.batchPollMs, 'post a batch', () => Poster.post(provider)),
+    every(Params.batchPollMs, 'post a batch', post),
     every(Params.redeemPollMs, 'redeem', redeemWhenDue),
     every(Params.prunePollMs, 'drop old transcripts', async () => {
       Claims.prune(store, ports.clock.now() - Params.retentionSeconds * 1000)
@@ -108,8 +111,8 @@ async function start(store: Store.Store, config: Config, ports: ServicePorts): P
   ]
 
   async function settle(): Promise<void> {
-    await Poster.post(provider)
-    await Redeemer.redeem(redeemer)
+    await post()
+    await redeem()
   }
   return {
     url,
@@ -118,10 +121,13 @@ async function start(store: Store.Store, config: Config, ports: ServicePorts): P
     settle,
     async [Symbol.asyncDispose]() {
       server.close()
-      for (const running of provider.running.values()) Jobs.stop(running, 'shutdown')
+      const ended = [...provider.running.values()].map((running) => {
+        Jobs.stop(running, 'shutdown')
+        return running.ended.promise
+      })
       const deadline = setTimeout(() => server.closeAllConnections(), Params.shutdownMs)
-      server.closeIdleConnections()
       await once(server, 'close')
+      await Promise.all(ended)
       clearTimeout(deadline)
       await Promise.all(loops.map((loop) => loop.stop()))
       if (config.redeem.atExit)

@@ -30,6 +30,12 @@ export function create(provider: Provider): Server {
     },
   )
   server.maxConnections = Params.connectionsMax
+  // `close` ends only what is idle at that moment: while it waits, connections end as their answers do.
+  server.on('request', (_, response: ServerResponse) => {
+    response.on('finish', () => {
+      if (!server.listening) setImmediate(() => server.closeIdleConnections())
+    })
+  })
   server.on('clientError', onClientError)
   return server
 }
