@@ -174,6 +174,8 @@ export class DecodeError extends Error {
 }
 
 function show(value: unknown): string {
+  // JSON would show NaN and infinities as null.
+  if (typeof value === 'number') return Object.is(value, -0) ? '-0' : `${value}`
   if (typeof value === 'bigint') return `${value}`
   const text =
     typeof value === 'object' && value !== null

@@ -34,7 +34,7 @@ describe('Canonical', () => {
 
   it('agrees with the plain reading of the RFC, and decodes what it encodes', () => {
     fc.assert(
-      fc.property(fc.jsonValue({ maxDepth: 4, stringUnit: 'binary' }), (value) => {
+      fc.property(fc.jsonValue({ maxDepth: 3, stringUnit: 'binary' }), (value) => {
         const text = Canonical.encode(value)
         expect(text).toBe(Jcs.encode(value))
         expect(Canonical.encode(Canonical.decode(text))).toBe(text)

@@ -1,11 +1,13 @@
+import { createHash } from 'node:crypto'
+import { readFileSync } from 'node:fs'
 import fc from 'fast-check'
 import { hashTypedData, recoverAddress } from 'viem'
 import { privateKeyToAccount } from 'viem/accounts'
 import { describe, expect, it } from 'vitest'
-import { Access, Bytes, type Eip712, Voucher } from '../src/index.ts'
+import { Access, Bytes, Eip712, Voucher } from '../src/index.ts'
 import * as Arbitrary from './Arbitrary.ts'
 import * as Example from './Example.ts'
-import { read } from './vectors/read.ts'
+import { publishedFolder, read } from './vectors/read.ts'
 
 // Vouchers and accesses against viem's EIP-712, which shares no code of ours (its curves are noble's, as ours are; the
 // digests are its own).
@@ -118,6 +120,27 @@ describe('Voucher', () => {
       }),
       { numRuns: 25 },
     )
+  })
+})
+
+describe('recover', () => {
+  const published = publishedFolder('wycheproof')
+  it.runIf(published)('agrees with wycheproof on secp256k1, less valid signatures with a high s', () => {
+    const file = new URL('ecdsa_secp256k1_sha256_p1363_test.json', published)
+    const { testGroups, numberOfTests } = JSON.parse(readFileSync(file, 'utf8'))
+    const halfOrder = 0x7fffffffffffffffffffffffffffffff5d576e7357a4501ddfe92f46681b20a0n
+    let checked = 0
+    for (const { publicKey, tests } of testGroups) {
+      const address = Eip712.address(Buffer.from(publicKey.uncompressed, 'hex'))
+      for (const { tcId, msg, sig, result } of tests) {
+        const hash = createHash('sha256').update(Buffer.from(msg, 'hex')).digest()
+        const low = sig.length === 128 && BigInt(`0x${sig.slice(64)}`) <= halfOrder
+        const recovered = ['1b', '1c'].map((v) => Eip712.recover(hash, `0x${sig}${v}`))
+        expect(recovered.includes(address), `case ${tcId}`).toBe(result === 'valid' && low)
+        checked += 1
+      }
+    }
+    expect(checked).toBe(numberOfTests)
   })
 })
 

@@ -1,4 +1,4 @@
-import { createHash, createHmac, createPublicKey, verify } from 'node:crypto'
+import { createHash, createHmac, createPublicKey, type KeyObject, verify } from 'node:crypto'
 import type { Bytes, P256 } from '../../src/index.ts'
 
 // Digests, codes and signatures by node:crypto (OpenSSL), which shares no code with ours.
@@ -24,10 +24,21 @@ export function hmac(key: Uint8Array, message: Part): Bytes.Hex {
 /** SubjectPublicKeyInfo of a P-256 point (RFC 5480), up to the point's own bytes. */
 const spki = Buffer.from('3059301306072a8648ce3d020106082a8648ce3d030107034200', 'hex')
 
+const keys = new Map<string, KeyObject>()
+
+/** Reading a key costs more than a check with it, and flip tests check thousands of times with one key. */
+function keyOf(publicKey: Uint8Array): KeyObject {
+  const der = Buffer.concat([spki, publicKey])
+  const name = der.toString('hex')
+  const key = keys.get(name) ?? createPublicKey({ key: der, format: 'der', type: 'spki' })
+  keys.set(name, key)
+  return key
+}
+
 export const p256Node: P256.P256 = {
   async verify({ message, signature, publicKey }) {
     try {
-      const key = createPublicKey({ key: Buffer.concat([spki, publicKey]), format: 'der', type: 'spki' })
+      const key = keyOf(publicKey)
       return verify('sha256', message, { key, dsaEncoding: 'ieee-p1363' }, signature)
     } catch {
       return false // not a point of the curve
