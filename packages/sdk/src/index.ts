@@ -1,6 +1,7 @@
 export { type Answer, AnswerError } from './Answer.ts'
 export { ChainError, chainEvidence, type Evidence, type ReadEvidence } from './ChainEvidence.ts'
 export { type CheckOptions, check } from './Check.ts'
+export * as EventStream from './EventStream.ts'
 export { type Checked, type FollowOptions, follow, isPending } from './Follow.ts'
 export {
   fetchModels,

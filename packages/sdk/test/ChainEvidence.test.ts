@@ -1,63 +1,7 @@
-import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
-import type { Network } from '@counterfoil/protocol'
-import { decodeFunctionData, encodeFunctionResult, parseAbi } from 'viem'
 import { expect, test } from 'vitest'
 import { ChainError, chainEvidence, check, verifyingFetch } from '../src/index.ts'
+import { fakeChain } from './FakeChain.ts'
 import { FakeGateway, network, nowMs } from './FakeGateway.ts'
-
-// Written by hand from the contracts, so that the generated ABI is held against something.
-const abi = parseAbi([
-  'function key(bytes32 id) view returns ((address provider, uint64 notBefore, uint64 notAfter, uint64 revokedAt, bytes32 x, bytes32 y))',
-  'function batch(bytes32 keyId, uint64 epoch) view returns ((bytes32 root, uint64 first, uint64 end, uint64 postedAt))',
-])
-const nobody = `0x${'00'.repeat(20)}` as const
-const nothing = `0x${'00'.repeat(32)}` as const
-
-/** Answers eth_call for one key and one root. */
-async function fakeChain(
-  gateway: FakeGateway,
-): Promise<AsyncDisposable & { readonly network: Network.Network }> {
-  const server = createServer(async (request, response) => {
-    let text = ''
-    for await (const chunk of request) text += chunk
-    const { id, params } = JSON.parse(text) as { id: number; params: [{ data: `0x${string}`; to: string }] }
-    const { functionName, args } = decodeFunctionData({ abi, data: params[0].data })
-    const { key } = gateway
-    const asked = functionName === 'key' && args[0] === key.keyId
-    const result =
-      functionName === 'key'
-        ? encodeFunctionResult({
-            abi,
-            functionName,
-            result: {
-              provider: asked ? key.provider : nobody,
-              notBefore: BigInt(key.notBefore),
-              notAfter: BigInt(key.notAfter),
-              revokedAt: 0n,
-              x: `0x${key.publicKey.slice(4, 68)}`,
-              y: `0x${key.publicKey.slice(68)}`,
-            },
-          })
-        : encodeFunctionResult({
-            abi,
-            functionName,
-            result: { root: nothing, first: 0n, end: 0n, postedAt: 0n },
-          })
-    response
-      .writeHead(200, { 'content-type': 'application/json' })
-      .end(JSON.stringify({ jsonrpc: '2.0', id, result }))
-  })
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  const rpc = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
-  return {
-    network: { ...network, rpc },
-    async [Symbol.asyncDispose]() {
-      server.closeAllConnections()
-      await new Promise((resolve) => server.close(resolve))
-    },
-  }
-}
 
 async function answered(gateway: FakeGateway) {
   const baseURL = await gateway.listen()

@@ -24,7 +24,7 @@ export const digest = (name: string): Bytes.Hex => `0x${createHash('sha256').upd
 export const modelId = digest('the model')
 export const otherModelId = digest('another model')
 /** Where the fake's clock stands, in milliseconds. */
-export const nowMs = 1_790_000_000_000
+export const nowMs = 1_700_000_000_000
 
 export const network: Network.Network = Network.fromJson({
   name: 'fake',
@@ -109,11 +109,10 @@ export class FakeGateway {
     }
   }
 
-  /** What the chain would say. */
-  readonly evidence: ReadEvidence = async (_, { receipt }): Promise<Evidence> => {
-    const { claim } = receipt
-    const posted = this.#reads >= this.committedAfterReads
-    const root: Batch.BatchRoot = {
+  /** The roots that are posted by now: one for each answer, each alone in its epoch. */
+  roots(): readonly Batch.BatchRoot[] {
+    if (this.#reads < this.committedAfterReads) return []
+    return [...this.#transcripts.values()].map(({ receipt: { claim } }) => ({
       keyId: claim.keyId,
       epoch: claim.epoch,
       root: Batch.root([Claim.id(claim)]),
@@ -121,9 +120,11 @@ export class FakeGateway {
       end: claim.sequence + 1n,
       postedAt: Batch.deadline(claim.epoch, network.epochSeconds),
       dueAt: Batch.deadline(claim.epoch, network.epochSeconds),
-    }
-    return { keys: [this.key], roots: posted ? [root] : [] }
+    }))
   }
+
+  /** What the chain would say. */
+  readonly evidence: ReadEvidence = async (): Promise<Evidence> => ({ keys: [this.key], roots: this.roots() })
 
   transcript(id: string): Transcript.Transcript | undefined {
     return this.#transcripts.get(id)
@@ -300,8 +301,8 @@ export class FakeGateway {
       domain,
       provider,
       keyId,
-      sequence: 0n,
-      epoch: Batch.epochAt(nowMs / 1000, network.epochSeconds),
+      sequence: BigInt(this.#transcripts.size),
+      epoch: Batch.epochAt(nowMs / 1000, network.epochSeconds) + BigInt(this.#transcripts.size),
       model: job.model,
       runtime,
       offer: Offer.id(terms),

@@ -1,0 +1,53 @@
+import type { Bytes, Network } from '@counterfoil/protocol'
+import { chainEvidence, type Gateway, type ReadEvidence } from '@counterfoil/sdk'
+import { RunFile, Testnet } from '@counterfoil/testnet'
+import { Failure } from './Failure.ts'
+import * as Home from './Home.ts'
+
+/** The network that runs in a home, and the key that it printed. */
+export type Connection = {
+  readonly home: string
+  readonly network: Network.Network
+  readonly gateway: Gateway
+  readonly apiKey: string
+  /** The model that a question goes to when it names none. */
+  readonly model: { readonly id: Bytes.Hex; readonly name: string }
+  /** Reads the chain, and keeps what it said for working offline. */
+  readonly evidence: ReadEvidence
+}
+
+/** Who runs in this home, or undefined. */
+export function find(home: string): Connection | undefined {
+  const run = RunFile.read(home)
+  return run && of(home, Testnet.attach(home, run))
+}
+
+/** As {@link find}, where nothing can be done without. */
+export function demand(home: string): Connection {
+  const found = find(home)
+  if (!found) throw new Failure(`no network runs in ${home}`, 'start one with: foil up')
+  return found
+}
+
+export function of(
+  home: string,
+  { url, apiKey, network, model }: Pick<Testnet.Testnet, 'url' | 'apiKey' | 'network' | 'model'>,
+): Connection {
+  return {
+    home,
+    network,
+    apiKey,
+    model,
+    gateway: { baseURL: `${url}/v1`, headers: { authorization: `Bearer ${apiKey}` } },
+    evidence: caching(home),
+  }
+}
+
+/** {@link chainEvidence}, kept for working offline. */
+export function caching(home: string): ReadEvidence {
+  return async (network, about) => {
+    const evidence = await chainEvidence(network, about)
+    Home.cache(home, evidence)
+    return evidence
+  }
+}

@@ -1,0 +1,79 @@
+import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { Batch, type Bytes, Key, Network, Transcript } from '@counterfoil/protocol'
+import type { Evidence } from '@counterfoil/sdk'
+import { Failure } from './Failure.ts'
+import * as Params from './Params.ts'
+
+// What the command line keeps in a home: receipts/<id>.json, cache/keys.json, cache/roots.json.
+
+export function receiptPath(home: string, id: Bytes.Hex): string {
+  return join(home, 'receipts', `${id}.json`)
+}
+
+/** Keeps a transcript; returns where. It holds the question and the answer, so it is for its owner only. */
+export function keepTranscript(home: string, transcript: Transcript.Transcript): string {
+  const path = receiptPath(home, Transcript.id(transcript))
+  write(path, Transcript.toJson(transcript))
+  return path
+}
+
+/** The network of this home, as `up` wrote it. */
+export function network(home: string): Network.Network {
+  const path = join(home, 'network.json')
+  const value = load(path)
+  if (value === undefined)
+    throw new Failure(
+      `${path} is not there, so no chain is known`,
+      'start a network once with: foil up; or work on cached keys with --offline',
+    )
+  return Network.fromJson(value)
+}
+
+/** Keys and roots that were read from the chain before. */
+export function cached(home: string): Evidence {
+  return {
+    keys: list(load(join(home, 'cache', 'keys.json'))).map((value) => Key.fromJson(value)),
+    roots: list(load(join(home, 'cache', 'roots.json'))).map((value) => Batch.fromJson(value)),
+  }
+}
+
+/** Adds what was read from the chain just now; newer words about the same key or epoch replace older ones. */
+export function cache(home: string, { keys, roots }: Evidence): void {
+  const known = cached(home)
+  const byKey = new Map([...known.keys, ...keys].map((key) => [key.keyId, key]))
+  const byEpoch = new Map([...known.roots, ...roots].map((root) => [`${root.keyId}/${root.epoch}`, root]))
+  write(join(home, 'cache', 'keys.json'), [...byKey.values()])
+  write(
+    join(home, 'cache', 'roots.json'),
+    [...byEpoch.values()].slice(-Params.cachedRootsMax).map(Batch.toJson),
+  )
+}
+
+/** JSON of a file; undefined where there is none. */
+function load(path: string): unknown {
+  let text: string
+  try {
+    text = readFileSync(path, 'utf8')
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
+    throw error
+  }
+  try {
+    return JSON.parse(text)
+  } catch {
+    throw new Failure(`${path} is not JSON`, `delete ${path}; caches are filled again when the chain is read`)
+  }
+}
+
+function list(value: unknown): readonly unknown[] {
+  return Array.isArray(value) ? value : []
+}
+
+/** Written beside and renamed: a reader never sees half a file. */
+function write(path: string, value: unknown): void {
+  mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
+  const beside = `${path}.${process.pid}.next`
+  writeFileSync(beside, `${JSON.stringify(value, undefined, 2)}\n`, { mode: 0o600 })
+  renameSync(beside, path)
+}

@@ -1,0 +1,46 @@
+import { Params as Limits, Verdict } from '@counterfoil/protocol'
+import { InvalidArgumentError, Option } from 'commander'
+
+// Options that several commands share, and readers that refuse what commander would let through.
+
+export function least(): Option {
+  return new Option('--least <rung>', 'the least rung to accept').choices(Verdict.rungs).default('signed')
+}
+
+export const model = () => new Option('--model <name|id>', "the model to ask; left out, the network's first")
+export const maxTokens = () =>
+  new Option('--max-tokens <n>', 'at most so many tokens')
+    .argParser(integer(1, Limits.outputTokensMax))
+    .default(256)
+export const temperature = () =>
+  new Option('--temperature <t>', '0 takes the likeliest token each time').argParser(
+    decimal(0, Limits.temperatureMax),
+  )
+export const seed = () =>
+  new Option('--seed <n>', 'the same seed draws the same noise').argParser(
+    integer(-Limits.seedMax, Limits.seedMax),
+  )
+
+export function integer(min: number, max: number): (text: string) => number {
+  return (text) => {
+    const value = Number(text)
+    if (!/^-?\d+$/.test(text) || value < min || value > max)
+      throw new InvalidArgumentError(`It must be an integer from ${min} to ${max}.`)
+    return value
+  }
+}
+
+function decimal(min: number, max: number): (text: string) => number {
+  return (text) => {
+    const value = Number(text)
+    if (text.trim() === '' || !(value >= min && value <= max))
+      throw new InvalidArgumentError(`It must be a number from ${min} to ${max}.`)
+    return value
+  }
+}
+
+export function microUnits(text: string): bigint {
+  if (!/^\d{1,18}$/.test(text))
+    throw new InvalidArgumentError('It must be a whole number of micro-units (1000000 is 1.00).')
+  return BigInt(text)
+}

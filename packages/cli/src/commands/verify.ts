@@ -1,0 +1,161 @@
+import { readFileSync, statSync } from 'node:fs'
+import { buffer } from 'node:stream/consumers'
+import {
+  Bytes,
+  Network,
+  Receipt,
+  type Report,
+  Transcript,
+  type Verdict,
+  verify as verifyReceipt,
+} from '@counterfoil/protocol'
+import { type Evidence, fetchTranscript, type ReadEvidence, webCryptoP256 } from '@counterfoil/sdk'
+import { Command } from 'commander'
+import * as Connection from '../Connection.ts'
+import { type ExitCode, exitCodes, Failure } from '../Failure.ts'
+import * as Home from '../Home.ts'
+import * as Ladder from '../Ladder.ts'
+import * as Option from '../Option.ts'
+import * as Params from '../Params.ts'
+import { action, type Setting } from '../Setting.ts'
+import * as Slip from '../Slip.ts'
+
+type Options = { readonly least: Verdict.Rung; readonly offline?: boolean; readonly network?: string }
+type Found = { readonly receipt: Receipt.Receipt; readonly transcript?: Transcript.Transcript }
+
+export function verify(): Command {
+  return new Command('verify')
+    .description('check a receipt or a whole transcript, and print the ladder of evidence')
+    .argument('<file|-|id>', 'a file, standard input, or the id of a receipt that is kept here')
+    .addOption(Option.least())
+    .option('--offline', 'ask nobody: take keys and roots that were read before')
+    .option('--network <file>', "the network to check against; left out, this home's")
+    .action(action<Options, [string]>(run))
+}
+
+async function run(setting: Setting, options: Options, source: string): Promise<ExitCode> {
+  const { home } = setting
+  const found = options.offline ? await read(home, source) : await refresh(setting, await read(home, source))
+  const network = options.offline ? undefined : networkOf(home, options.network)
+  const { evidence, from } = await evidenceFor(setting, network, found)
+  const report = await verifyReceipt(found.receipt, {
+    ...found.transcript,
+    ...evidence,
+    policy: { least: options.least },
+    now: Date.now(),
+    p256: webCryptoP256(),
+  })
+  await show(setting, found, report, { network, from })
+  return report.judgement.met ? exitCodes.ok : exitCodes.policyNotMet
+}
+
+async function show(
+  { home, terminal }: Setting,
+  { receipt, transcript }: Found,
+  report: Report,
+  { network, from }: { readonly network: Network.Network | undefined; readonly from: 'chain' | 'cache' },
+): Promise<void> {
+  const slip = await Slip.of(receipt, { home, network })
+  const nonceFrom = transcript?.nonceFrom ?? null
+  if (terminal.json)
+    return terminal.document({ receipt: slip, report: Ladder.toJson(report), evidence: from, nonceFrom })
+  Slip.print(terminal, slip)
+  Ladder.print(terminal, report)
+  if (!transcript)
+    terminal.print(
+      '  a bare receipt: question, answer and trace were not given, so nothing about them can hold',
+    )
+  if (nonceFrom === 'gateway')
+    terminal.print('  the gateway chose the nonce: this answer is no statistical evidence')
+  terminal.print(
+    terminal.colors.dim(
+      `  keys and roots from ${from === 'chain' ? `the chain at ${network?.rpc}` : `the cache in ${home}`}`,
+    ),
+  )
+}
+
+async function evidenceFor(
+  { home, terminal }: Setting,
+  network: Network.Network | undefined,
+  { receipt, transcript }: Found,
+): Promise<{ readonly evidence: Evidence; readonly from: 'chain' | 'cache' }> {
+  if (!network) return { evidence: Home.cached(home), from: 'cache' }
+  const readEvidence: ReadEvidence = Connection.caching(home)
+  try {
+    return { evidence: await readEvidence(network, transcript ?? { receipt }), from: 'chain' }
+  } catch (error) {
+    if (!(error instanceof Error && error.name === 'ChainError')) throw error
+    terminal.note(terminal.dim(`${error.message}; taking what was read before`))
+    return { evidence: Home.cached(home), from: 'cache' }
+  }
+}
+
+function networkOf(home: string, file: string | undefined): Network.Network {
+  if (file === undefined) return Home.network(home)
+  return Network.fromJson(parse(readFileSync(file, 'utf8'), file))
+}
+
+/** A transcript kept before its epoch closed lacks the proof of inclusion: the gateway has it by now. */
+async function refresh({ home }: Setting, found: Found): Promise<Found> {
+  const { transcript } = found
+  const connection = transcript?.receipt.evidence.length === 0 ? Connection.find(home) : undefined
+  if (!transcript || !connection) return found
+  const later = await fetchTranscript(connection.gateway, Transcript.id(transcript)).catch(() => undefined)
+  if (!later || later.receipt.evidence.length === 0) return found
+  // Only the proof is taken: it proves itself, and everything else stays what this person kept.
+  const receipt = { ...transcript.receipt, evidence: later.receipt.evidence }
+  const kept = { ...transcript, receipt }
+  Home.keepTranscript(home, kept)
+  return { receipt, transcript: kept }
+}
+
+async function read(home: string, source: string): Promise<Found> {
+  const path = Bytes.isHex(source, 32) ? Home.receiptPath(home, source) : source
+  const text = source === '-' ? await standardInput() : fileText(path, source)
+  const value = parse(text, source === '-' ? 'standard input' : path)
+  const schema = (value as { schema?: unknown } | null)?.schema
+  if (schema === 'counterfoil/transcript/1') {
+    const transcript = Transcript.fromJson(value)
+    return { receipt: transcript.receipt, transcript }
+  }
+  if (schema === 'counterfoil/receipt/1') return { receipt: Receipt.fromJson(value) }
+  throw new Failure(
+    `${source === '-' ? 'standard input' : path} holds neither a receipt nor a transcript: its schema is ${JSON.stringify(schema) ?? 'missing'}`,
+    'give a file with schema counterfoil/receipt/1 or counterfoil/transcript/1, as GET /v1/receipts/{id} sends it',
+  )
+}
+
+function fileText(path: string, source: string): string {
+  try {
+    const { size } = statSync(path)
+    if (size > Params.receiptFileBytesMax) throw tooLong(path)
+    return readFileSync(path, 'utf8')
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
+    throw new Failure(
+      `there is no receipt ${source}`,
+      'give a file, - for standard input, or the id that foil ask printed (0x and 64 digits)',
+    )
+  }
+}
+
+async function standardInput(): Promise<string> {
+  const bytes = await buffer(process.stdin)
+  if (bytes.length > Params.receiptFileBytesMax) throw tooLong('standard input')
+  return bytes.toString('utf8')
+}
+
+function tooLong(name: string): Failure {
+  return new Failure(
+    `${name} is longer than ${Params.receiptFileBytesMax} bytes`,
+    'give one receipt or transcript',
+  )
+}
+
+function parse(text: string, name: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    throw new Failure(`${name} is not JSON`, 'give a receipt or transcript as JSON')
+  }
+}

@@ -1,0 +1,34 @@
+import { Command } from 'commander'
+
+/** In the order of the help. Each file is loaded only when it is named, because some of them bring a whole network along. */
+const commands: Readonly<Record<string, () => Promise<Command>>> = {
+  up: async () => (await import('./commands/up.ts')).up(),
+  down: async () => (await import('./commands/down.ts')).down(),
+  logs: async () => (await import('./commands/logs.ts')).logs(),
+  ask: async () => (await import('./commands/ask.ts')).ask(),
+  chat: async () => (await import('./commands/chat.ts')).chat(),
+  verify: async () => (await import('./commands/verify.ts')).verify(),
+  models: async () => (await import('./commands/models.ts')).models(),
+  pull: async () => (await import('./commands/pull.ts')).pull(),
+  keys: async () => (await import('./commands/keys.ts')).keys(),
+}
+
+const help = `
+Exit codes: 0 all is well, 1 it did not work, 2 the command was not understood,
+3 the answer or receipt does not meet the policy.
+Errors are two lines on standard error: the cause, and how to fix it.`
+
+/** The command line: one command per file. Words of `argv` that name no command load all, for help and near matches. */
+export async function create(argv: readonly string[]): Promise<Command> {
+  const program = new Command('foil')
+    .description('Counterfoil: AI answers you can check')
+    .option('--json', 'one JSON document on standard output; what happens meanwhile on standard error')
+    .option('--home <dir>', 'where everything is kept; left out, $COUNTERFOIL_HOME or ~/.counterfoil')
+    .option('--no-color', 'plain output, as with NO_COLOR or without a terminal')
+    .helpCommand(false)
+    .addHelpText('after', help)
+  const named = Object.keys(commands).filter((name) => argv.includes(name))
+  for (const [name, load] of Object.entries(commands))
+    if (named.length === 0 || named.includes(name)) program.addCommand(await load())
+  return program
+}

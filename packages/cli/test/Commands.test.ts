@@ -1,0 +1,143 @@
+import { createHash } from 'node:crypto'
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { Bytes, ModelManifest } from '@counterfoil/protocol'
+import { describe, expect, test } from 'vitest'
+import { foil, home } from './Foil.ts'
+
+const commands = ['up', 'down', 'logs', 'ask', 'chat', 'verify', 'models', 'pull', 'keys'] as const
+
+test.each([[], ...commands.map((name) => [name, '--help'])])('help %s', async (...args) => {
+  using own = home()
+  const { code, stdout, stderr } = await foil(own.dir, args)
+  expect([code, stderr]).toEqual([0, ''])
+  expect(stdout).toMatchSnapshot()
+})
+
+describe('a command that is not understood: cause, fix, and 2', () => {
+  test.each<[string, string[], RegExp]>([
+    ['an unknown one', ['frobnicate'], /unknown command 'frobnicate'/],
+    ['a near one', ['verfy', 'x'], /Did you mean verify\?/],
+    ['an unknown option', ['ask', 'Hi', '--loud'], /unknown option '--loud'/],
+    ['a missing argument', ['verify'], /missing required argument/],
+    ['a rung that is none', ['ask', 'Hi', '--least', 'maybe'], /Allowed choices are signed, committed/],
+    ['a number that is none', ['ask', 'Hi', '--max-tokens', 'many'], /integer from 1 to/],
+    ['half a token', ['ask', 'Hi', '--max-tokens', '1.5'], /integer from 1 to/],
+    ['a temperature out of range', ['ask', 'Hi', '--temperature', '9'], /number from 0 to 2/],
+    ['a port out of range', ['up', '--port', '70000'], /integer from 1 to 65535/],
+    ['a contradiction', ['up', '--once', '--no-ask'], /--once ends after the first answer/],
+    ['a conversation in JSON', ['chat', '--json'], /not one JSON document/],
+  ])('%s', async (_, args, cause) => {
+    using own = home()
+    const { code, stdout, stderr } = await foil(own.dir, args)
+    expect([code, stdout]).toEqual([2, ''])
+    expect(stderr).toMatch(/^foil: .+\n {2}fix: .+\n$/)
+    expect(stderr).toMatch(cause)
+  })
+})
+
+describe('a command that cannot work: cause, fix, and 1', () => {
+  test.each<[string, string[], RegExp]>([
+    [
+      'ask, where nothing runs',
+      ['ask', 'Hi'],
+      /^foil: no network runs in .+\n {2}fix: start one with: foil up\n$/,
+    ],
+    ['logs, where none are', ['logs'], /^foil: there are no logs in .+\n/],
+    ['a receipt that is not kept', ['verify', `0x${'ab'.repeat(32)}`], /^foil: there is no receipt 0xabab/],
+    ['a file that is not there', ['verify', 'nowhere.json'], /^foil: there is no receipt nowhere\.json/],
+    ['keys create, where nothing runs', ['keys', 'create'], /^foil: no database is known/],
+    ['pull of what nobody knows', ['pull', 'gpt-7'], /^foil: no model 'gpt-7' is known here/],
+  ])('%s', async (_, args, expected) => {
+    using own = home()
+    const { code, stdout, stderr } = await foil(own.dir, args)
+    expect([code, stdout]).toEqual([1, ''])
+    expect(stderr).toMatch(expected)
+    expect(stderr.trimEnd().split('\n')).toHaveLength(2)
+  })
+
+  test.each([
+    ['no JSON', '{'],
+    ['another document', '{"schema":"counterfoil/offer/1"}'],
+    ['half a receipt', '{"schema":"counterfoil/receipt/1","evidence":[]}'],
+    ['nothing', ''],
+    ['null', 'null'],
+  ])('verify of %s', async (_, input) => {
+    using own = home()
+    const { code, stderr } = await foil(own.dir, ['verify', '-', '--offline'], { input })
+    expect(code).toBe(1)
+    expect(stderr).toMatch(/^foil: .+\n {2}fix: .+\n$/)
+  })
+})
+
+test('down, where nothing runs', async () => {
+  using own = home()
+  const { code, stdout } = await foil(own.dir, ['down', '--json'])
+  expect([code, JSON.parse(stdout)]).toEqual([0, { home: own.dir, stopped: false }])
+})
+
+test('--home stands above COUNTERFOIL_HOME, before and behind the command', async () => {
+  using own = home()
+  using other = home()
+  for (const args of [
+    ['down', '--json', '--home', other.dir],
+    ['--home', other.dir, '--json', 'down'],
+  ])
+    expect(JSON.parse((await foil(own.dir, args)).stdout)).toMatchObject({ home: other.dir })
+})
+
+test('logs: the last lines of each, or of one', async () => {
+  using own = home()
+  mkdirSync(join(own.dir, 'logs'))
+  const numbered = Array.from({ length: 50 }, (_, i) => `line ${i}\n`).join('')
+  writeFileSync(join(own.dir, 'logs/gateway.log'), numbered)
+  writeFileSync(join(own.dir, 'logs/chain.log'), 'block 1\n')
+  expect((await foil(own.dir, ['logs', '-n', '2'])).stdout).toBe(
+    '==> chain\nblock 1\n==> gateway\nline 48\nline 49\n',
+  )
+  expect((await foil(own.dir, ['logs', 'gateway', '-n', '1'])).stdout).toBe('line 49\n')
+  const { logs } = JSON.parse((await foil(own.dir, ['logs', 'chain', '--json'])).stdout)
+  expect(logs).toEqual([
+    { name: 'chain', path: join(own.dir, 'logs/chain.log'), bytes: 8, lines: ['block 1'] },
+  ])
+  const missing = await foil(own.dir, ['logs', 'nobody'])
+  expect([missing.code, missing.stderr]).toEqual([1, expect.stringContaining('take one of: chain, gateway')])
+})
+
+test('pull: a manifest file and a source, checked against its digest', async () => {
+  using own = home()
+  const bytes = Buffer.from('not really weights')
+  const sha256: Bytes.Hex = `0x${createHash('sha256').update(bytes).digest('hex')}`
+  const manifest = ModelManifest.decode({
+    schema: 'counterfoil/model/1',
+    name: 'tiny',
+    version: '1',
+    license: 'Apache-2.0',
+    format: 'gguf',
+    architecture: 'none',
+    quantization: 'none',
+    contextLength: 8,
+    chatTemplate: Bytes.zero32,
+    tokenizer: Bytes.zero32,
+    files: [{ path: 'tiny.gguf', size: bytes.length, sha256, role: 'weights' }],
+    parents: [],
+  })
+  const file = join(own.dir, 'tiny.json')
+  writeFileSync(file, JSON.stringify(manifest))
+  writeFileSync(join(own.dir, 'tiny.gguf'), bytes)
+  const source = `file://${join(own.dir, 'tiny.gguf')}`
+  const { code, stdout, stderr } = await foil(own.dir, ['pull', file, '--source', source, '--json'])
+  expect(code).toBe(0)
+  expect(stderr).toContain('model: ')
+  const pulled = JSON.parse(stdout) as { model: string; files: readonly { blob: string }[] }
+  expect(pulled).toMatchObject({ model: ModelManifest.id(manifest), name: 'tiny' })
+  expect(readFileSync(pulled.files[0]?.blob ?? '')).toEqual(bytes)
+  const models = await foil(own.dir, ['models', '--json'])
+  expect(JSON.parse(models.stdout)).toMatchObject({ gateway: null, store: [{ name: 'tiny', bytes: 18 }] })
+
+  writeFileSync(join(own.dir, 'tiny.gguf'), 'other bytes, as long')
+  using second = home()
+  const wrong = await foil(second.dir, ['pull', file, '--source', source])
+  expect([wrong.code, wrong.stdout]).toEqual([1, ''])
+  expect(wrong.stderr).toMatch(/foil: could not fetch tiny\.gguf .+\n {2}fix: .+\n$/)
+})

@@ -1,0 +1,65 @@
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import type { Network } from '@counterfoil/protocol'
+import { decodeFunctionData, encodeFunctionResult, parseAbi } from 'viem'
+import { type FakeGateway, network } from './FakeGateway.ts'
+
+// Written by hand from the contracts, so that the generated ABI is held against something.
+const abi = parseAbi([
+  'function key(bytes32 id) view returns ((address provider, uint64 notBefore, uint64 notAfter, uint64 revokedAt, bytes32 x, bytes32 y))',
+  'function batch(bytes32 keyId, uint64 epoch) view returns ((bytes32 root, uint64 first, uint64 end, uint64 postedAt))',
+])
+const zeros = { address: `0x${'00'.repeat(20)}`, word: `0x${'00'.repeat(32)}` } as const
+
+/** A chain that knows the one key of a fake gateway, and its roots once that gateway says they are posted. */
+export async function fakeChain(
+  gateway: FakeGateway,
+): Promise<AsyncDisposable & { readonly network: Network.Network }> {
+  const answer = (data: `0x${string}`): string => {
+    const { functionName, args } = decodeFunctionData({ abi, data })
+    if (functionName === 'key') {
+      const { key } = gateway
+      const known = args[0] === key.keyId
+      return encodeFunctionResult({
+        abi,
+        functionName,
+        result: {
+          provider: known ? key.provider : zeros.address,
+          notBefore: BigInt(key.notBefore),
+          notAfter: BigInt(key.notAfter),
+          revokedAt: 0n,
+          x: `0x${key.publicKey.slice(4, 68)}`,
+          y: `0x${key.publicKey.slice(68)}`,
+        },
+      })
+    }
+    const root = gateway.roots().find((one) => one.epoch === args[1])
+    const nothing = { root: zeros.word, first: 0n, end: 0n, postedAt: 0n }
+    return encodeFunctionResult({
+      abi,
+      functionName,
+      result: root ? { ...root, postedAt: BigInt(root.postedAt) } : nothing,
+    })
+  }
+  const server = createServer(async (request, response) => {
+    let text = ''
+    for await (const chunk of request) text += chunk
+    const { id, params } = JSON.parse(text) as { id: number; params: readonly [{ data: `0x${string}` }] }
+    let body: object
+    try {
+      body = { jsonrpc: '2.0', id, result: answer(params[0].data) }
+    } catch {
+      body = { jsonrpc: '2.0', id, error: { code: 3, message: 'execution reverted' } }
+    }
+    response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(body))
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const rpc = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+  return {
+    network: { ...network, rpc },
+    async [Symbol.asyncDispose]() {
+      server.closeAllConnections()
+      await new Promise((resolve) => server.close(resolve))
+    },
+  }
+}
