@@ -1,4 +1,4 @@
-import { type Bytes, type Job, Job as Jobs, Offer } from '@counterfoil/protocol'
+import { type Bytes, type Job, Job as Jobs, Offer, type ProviderHttp } from '@counterfoil/protocol'
 import type { Limits } from './Params.ts'
 import type { ProviderClient } from './ProviderClient.ts'
 
@@ -42,6 +42,14 @@ export function create(from: Pick<Account, 'channel' | 'payee' | 'client' | 'dep
     asideUntil: Number.NEGATIVE_INFINITY,
     failures: 0,
   }
+}
+
+/** What the provider counts for and against us; beyond what we know of ourselves, it is stuck. */
+export function take(account: Account, { credit, paid, exposure }: ProviderHttp.ChannelState): void {
+  const stuck = exposure - account.unpaid - account.running
+  account.credit = credit
+  account.paid = paid
+  account.stuck = stuck > 0n ? stuck : 0n
 }
 
 /** The worst that a job can cost under an offer: what is reserved from the caller and counted against the credit. */

@@ -1,5 +1,5 @@
 import { type Eip712, Network, ProviderHttp, Refusal, Voucher } from '@counterfoil/protocol'
-import type * as Account from './Account.ts'
+import * as Account from './Account.ts'
 import type { Database } from './Database.ts'
 import { type Events, reasonOf } from './events.ts'
 import * as Params from './Params.ts'
@@ -74,8 +74,14 @@ export function create(options: Options): Payments {
 
   async function pay(account: Account.Account): Promise<void> {
     for (const { post, amount } of await messages(account)) {
+      let state: ProviderHttp.ChannelState
       try {
-        await account.client.call('POST', ProviderHttp.paths.vouchers, ProviderHttp.voucherPostToJson(post))
+        const value = await account.client.call(
+          'POST',
+          ProviderHttp.paths.vouchers,
+          ProviderHttp.voucherPostToJson(post),
+        )
+        state = ProviderHttp.readChannelState(value, '$')
       } catch (error) {
         const code = error instanceof Refusal.RefusedError ? error.refusal.code : undefined
         // Not now: its turn would wait for this one.
@@ -85,7 +91,7 @@ export function create(options: Options): Payments {
       await taken(post)
       // What other gateways of this database accepted is paid along, but was never counted here.
       account.unpaid = account.unpaid > amount ? account.unpaid - amount : 0n
-      account.paid += amount
+      Account.take(account, state)
       events.paid({
         channel: account.channel,
         cumulative: post.voucher.voucher.cumulative,

@@ -1,5 +1,5 @@
 import { type Bytes, type Eip712, ProviderHttp, Voucher } from '@counterfoil/protocol'
-import type * as Account from './Account.ts'
+import * as Account from './Account.ts'
 import type { Database } from './Database.ts'
 import type { Events } from './events.ts'
 import type { Payments } from './Payments.ts'
@@ -31,10 +31,7 @@ export async function agree(options: Options, account: Account.Account): Promise
 export async function readState(account: Account.Account): Promise<ProviderHttp.ChannelState> {
   const value = await account.client.call('GET', ProviderHttp.paths.channel(account.channel))
   const state = ProviderHttp.readChannelState(value, '$')
-  const stuck = state.exposure - account.unpaid - account.running
-  account.credit = state.credit
-  account.paid = state.paid
-  account.stuck = stuck > 0n ? stuck : 0n
+  Account.take(account, state)
   return state
 }
 
