@@ -69,3 +69,20 @@ export const channelMicros = 100_000_000n
 
 /** A receipt key's time: a year, then it is replaced. */
 export const keyValiditySeconds = 365 * 86_400
+
+/** A provider loads its model before it is ready: seconds for a small one, minutes from a slow disk. */
+export const daemonReadyTimeoutMs = 180_000
+
+/** Where the gateway listens when nobody names a port and it is free. */
+export const gatewayPort = 8402
+
+/** 10 test coins on the printed API key, filled up at a start that finds less than half. */
+export const balanceMicros = 10_000_000n
+
+/** Engine settings of the two providers of a development network: two answers at once each, on one thread. */
+export const providerSequences = 2
+export const providerThreads = 1
+export const providerContext = 2048
+
+/** Providers of a development network redeem often, so that money is seen to move (production: hourly). */
+export const redeemSeconds = 10
