@@ -1,5 +1,5 @@
 import { type ChildProcess, fork } from 'node:child_process'
-import { dirname, extname } from 'node:path'
+import { dirname } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { EngineCrashed, EngineRefusal } from '../Engine.ts'
 import * as Params from '../Params.ts'
@@ -31,8 +31,10 @@ export class Connection {
    */
   static async open(load: Message.Load, onClosed: () => void): Promise<Connection> {
     const here = fileURLToPath(import.meta.url)
-    const child = fork(here.replace(/Connection\.(ts|js)$/, 'main.$1'), [], {
-      execArgv: extname(here) === '.ts' ? ['--conditions=source'] : [],
+    const fromSource = here.endsWith('.ts')
+    const entry = fileURLToPath(new URL('./main.ts', import.meta.url))
+    const child = fork(fromSource ? entry : entry.replace(/ts$/, 'js'), [], {
+      execArgv: fromSource ? ['--conditions=source'] : [],
       // llama.cpp also looks for libraries in the working directory: a folder of ours, not of whoever started us.
       cwd: dirname(here),
       serialization: 'advanced',
