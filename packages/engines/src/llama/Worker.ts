@@ -3,6 +3,7 @@ import type { LlamaContextSequence, Token } from 'node-llama-cpp'
 import type * as Engine from '../Engine.ts'
 import * as Params from '../Params.ts'
 import { Answer } from './Answer.ts'
+import * as Logits from './Logits.ts'
 import type * as Message from './Message.ts'
 import type { Model } from './Model.ts'
 import * as Vocabulary from './Vocabulary.ts'
@@ -120,7 +121,7 @@ export class Worker {
         token,
         text: finish !== undefined && !pushed.stopped ? pushed.text + answer.end() : pushed.text,
         bytes,
-        logprob: logprob(next, token),
+        logprob: Logits.logprob(next, token),
         ...(request.alternatives > 0 && { top: this.#alternatives(next, request.alternatives) }),
         ...(finish !== undefined && { finish }),
       }
@@ -130,13 +131,13 @@ export class Worker {
     }
   }
 
-  #alternatives(next: Next, count: number): readonly Engine.Alternative[] {
+  #alternatives(next: Logits.Next, count: number): readonly Engine.Alternative[] {
     return next.candidates.slice(0, count).map(({ id: token }) => {
       const entry = this.#model.entry(token)
       const bytes = Vocabulary.toBytes(entry)
       const text =
         entry.reading === 'hidden' ? entry.text : new TextDecoder('utf-8', { ignoreBOM: true }).decode(bytes)
-      return { token, text, bytes, logprob: logprob(next, token) }
+      return { token, text, bytes, logprob: Logits.logprob(next, token) }
     })
   }
 
@@ -156,8 +157,8 @@ export class Worker {
         const token = tokenAt(start + i) ?? 0
         return {
           token,
-          logit: logitOf(next, token),
-          logprob: logprob(next, token),
+          logit: Logits.of(next, token),
+          logprob: Logits.logprob(next, token),
           top: next.candidates.slice(0, request.top),
         }
       })
@@ -175,69 +176,26 @@ export class Worker {
     first: number,
     ask: (index: number) => { readonly width: number; readonly token?: number | undefined },
     signal: AbortSignal,
-    sink?: (nexts: readonly Next[], start: number) => void,
-  ): Promise<readonly Next[]> {
-    const all: Next[] = []
+    sink?: (nexts: readonly Logits.Next[], start: number) => void,
+  ): Promise<readonly Logits.Next[]> {
+    const all: Logits.Next[] = []
     for (let start = 0; start < tokens.length && !signal.aborted; start += Params.prefillChunkTokens) {
       const chunk = tokens.slice(start, start + Params.prefillChunkTokens)
       const outputs = await sequence.controlledEvaluate(
         chunk.map((token, i) =>
-          start + i < first ? (token as Token) : [token as Token, question(ask(start + i))],
+          start + i < first ? (token as Token) : [token as Token, Logits.question(ask(start + i))],
         ),
       )
       const from = Math.max(first, start)
       // Not map: where llama.cpp returned nothing, the array has a hole, and that is an error.
       const nexts = Array.from({ length: start + chunk.length - from }, (_, i) =>
-        toNext(outputs[from - start + i]?.next),
+        Logits.read(outputs[from - start + i]?.next),
       )
       if (!sink) all.push(...nexts)
       else if (nexts.length > 0) sink(nexts, from)
     }
     return all
   }
-}
-
-/** What the model says after a token: the highest raw logits in the sampler's order, those asked for, and the softmax's sum. */
-type Next = {
-  readonly candidates: readonly Sampler.Candidate[]
-  readonly logits: ReadonlyMap<number, number>
-  /** Sum of `exp(logit - highest logit)` over the whole vocabulary. */
-  readonly weight: number
-}
-
-/** Temperature 0 keeps llama.cpp's own sampler from touching the logits before they are read. */
-function question({ width, token }: { readonly width: number; readonly token?: number | undefined }) {
-  return {
-    generateNext: {
-      token: true,
-      totalLogitWeight: true,
-      logits: { filter: { tokens: token === undefined ? [] : [token as Token], includeTop: width } },
-      options: { temperature: 0 },
-    },
-  }
-}
-
-function toNext(
-  output: { logits?: ReadonlyMap<number, number>; totalLogitWeight?: number } | undefined,
-): Next {
-  const { logits, totalLogitWeight: weight } = output ?? {}
-  if (!logits || weight === undefined)
-    throw new Error('llama.cpp returned no logits for a position that was asked for')
-  const candidates = [...logits]
-    .map(([id, logit]) => ({ id, logit }))
-    .sort((a, b) => b.logit - a.logit || a.id - b.id)
-  return { candidates, logits, weight }
-}
-
-function logitOf(next: Next, token: number): number {
-  const logit = next.logits.get(token)
-  if (logit === undefined) throw new RangeError(`token ${token} is not in the model's vocabulary`)
-  return logit
-}
-
-/** `l_t - l_max - ln(sum of exp(l - l_max))`, in nats at T = 1. */
-function logprob(next: Next, token: number): number {
-  return logitOf(next, token) - (next.candidates[0]?.logit ?? Number.NaN) - Math.log(next.weight)
 }
 
 /** A sequence that cannot be cleared would be lost for good, or mix two jobs: a new process is better. */
