@@ -14,6 +14,8 @@ export type Noun =
   | 'claim'
   | 'key'
   | 'evidence'
+  | 'calibration'
+  | 'history'
 
 /**
  * `H(noun, x) = sha256("counterfoil/<noun>/1" ‖ 0x00 ‖ x)`: the digest of every noun, separated from all others by its name.
