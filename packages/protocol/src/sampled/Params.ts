@@ -1,0 +1,75 @@
+/** Constants of the sampled rung with their reasons; `spec/sampled.md` derives them. Units stand last in the name. */
+
+/** Raw logits a reference gives per position: the 64 of the sampler and as many that could be moved into them. */
+export const referenceCandidates = 128
+/** Margins are held here: a token further off says nothing more, and one wild position must not stand for an answer. */
+export const marginMaxLogits = 4
+/** Statistics are integers of 1/10,000 logit, so that every machine computes the same scores from them. */
+export const unitsPerLogit = 10_000
+/** Least logit error granted to an honest runtime: the average one was seen at 0.06 to 0.09 (FACTS of the first runs). */
+export const noiseFloorUnits = 600
+/** Excess at which a token counts in full. */
+export const fullExcessUnits = 2_000
+/** Bytes of a token's statistic: four u16. */
+export const statisticBytes = 8
+
+/** Answers shorter than this are scored as if they had this many tokens: three bad tokens are no bad answer. */
+export const answerTokensMin = 64
+/** An answer counts in full when the mean score of its tokens reaches this. */
+export const fullAnswerScore = 0.1
+/** X of an answer and mu0 are integers of one millionth. */
+export const ppm = 1_000_000
+
+/**
+ * Bets: the share of the wealth put on X above mu0. 0.9 convicts a blatant cheat in four answers, 0.005 is best where one
+ * answer in a hundred is false; each between is about 2.4 times the next, so that no cheat is far from its best bet.
+ */
+export const bets = [0.9, 0.4, 0.16, 0.07, 0.03, 0.012, 0.005] as const
+/** Wealth is held here: far above any threshold, far below where a double ends. Holding it only helps the provider. */
+export const wealthMax = 1e200
+/** Answers a process can take: the start weights are exact up to here. */
+export const processAnswersMax = 2 ** 31 - 1
+/** Value at which a provider is convicted: a lifetime chance of one in a million for an honest one (Ville). */
+export const convictionValue = 1e6
+/** Share of the public process that is pooled; the rest is the stake-weighted mean over auditors. */
+export const pooledShare = 0.5
+/** Auditors of one provider and model whose processes are kept; the mean costs a step per auditor and answer. */
+export const auditorsMax = 256
+/** Values are shown to the public this late, so that a cheat can't watch its own conviction approach. */
+export const publicDelaySeconds = 86_400
+
+/** Chance that a calibration's bound is too low; added to the chance of a false conviction wherever one is stated. */
+export const calibrationError = 1e-6
+/** mu0 is never below this: the worst context seen had 60 times the mean excess of the average one. */
+export const meanFloorPpm = 5_000
+/** Below 25,000 honest tokens the bound alone is above 0.0059 even where not one token showed an excess. */
+export const calibrationTokensMin = 25_000
+/** Two machines at least: what one machine never shows (its own bits) is what others differ by. */
+export const calibrationMachinesMin = 2
+/** Tokens from which a machine counts as one. */
+export const machineTokensMin = 2_500
+export const calibrationMachinesMax = 64
+/** Ten million tokens of statistics are 80 MB: more changes no bound that the floor does not hold. */
+export const calibrationTokensMax = 10_000_000
+/**
+ * Weights in one thousandth that the log-probabilities may have, highest first: the largest that honest runs bear is
+ * taken. The calibration's error is shared between them, because they are tried on the same data.
+ */
+export const logprobFactors = [1_000, 500, 250, 0] as const
+/** A factor is worth this much more mu0 in per cent: what it adds against cheats is more than what this costs. */
+export const factorPricePercent = 10
+/**
+ * Highest mu0 that a quantisation may declare, by bits a weight: 16 and more differ between machines by rounding in sums
+ * only; 8 bits and fewer also by how activations are quantised. At 0.01 a cheat in every twentieth answer takes 1.6 times
+ * as many audits as at 0.005, at 0.02 four times; beyond that a runtime could declare its cheat as noise.
+ */
+export const meanCapsPpm = { full: 5_000, eight: 10_000, low: 20_000 } as const
+
+/** A history that would not have convicted a cheat in every fourth answer is too short to say `holds`. */
+export const detectableMaxPpm = 250_000
+/** Chance with which the smallest detectable effect would have been convicted. */
+export const detectionPower = 0.95
+/** Entries of one page of a history: about 2 MB of JSON. */
+export const historyEntriesMax = 8_192
+/** A language tag of BCP 47, primary subtag only: `en`, `und`. */
+export const languageCharsMax = 8
