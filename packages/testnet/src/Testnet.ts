@@ -80,7 +80,8 @@ export async function up(options: Options): Promise<Testnet> {
     const made = await start(options, keep)
     taken.held.announce({
       ports: { gateway: Number(new URL(made.url).port) },
-      urls: { gateway: made.url, rpc: made.network.rpc },
+      // The database's carries its password: the file and the home are their owner's only.
+      urls: { gateway: made.url, rpc: made.network.rpc, database: made.databaseUrl },
     })
     return {
       ...made,
@@ -122,10 +123,8 @@ async function start(
   const keys = join(home, 'keys')
   const log = (name: string) => join(home, 'logs', `${name}.log`)
   const storeDir = options.storeDir ?? join(home, 'models')
-  const port =
-    options.port === undefined
-      ? await Ports.prefer(Params.gatewayPort)
-      : await Ports.demand(options.port, 'the gateway')
+  // A port that somebody typed is refused before any work; one of ours is chosen when the gateway is about to bind it.
+  if (options.port !== undefined) await Ports.demand(options.port, 'the gateway')
 
   const startChain = async () =>
     keep('chain', await Anvil.create({ dir: join(home, 'chain'), log: log('chain') }))
@@ -183,7 +182,7 @@ async function start(
         env: {
           COUNTERFOIL_NETWORK: networkFile,
           DATABASE_URL: databaseUrl,
-          GATEWAY_PORT: String(port),
+          GATEWAY_PORT: String(options.port ?? (await Ports.prefer(Params.gatewayPort))),
           GATEWAY_KEY_FILE: join(keys, 'gateway.key'),
           GATEWAY_CHANNELS: channels.join(','),
         },

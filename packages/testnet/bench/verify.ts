@@ -1,0 +1,134 @@
+import { generateKeyPairSync, randomBytes, sign } from 'node:crypto'
+import {
+  Batch,
+  Bytes,
+  Claim,
+  type Inputs,
+  Job,
+  Key,
+  Nonce,
+  P256,
+  p256Noble,
+  type Receipt,
+  verify,
+} from '@counterfoil/protocol'
+import { webCryptoP256 } from '@counterfoil/sdk'
+import * as P256Node from '../../gateway/src/P256Node.ts'
+import * as FakeAnswer from './FakeAnswer.ts'
+import * as Params from './Params.ts'
+import * as Rounds from './Rounds.ts'
+import * as Row from './Row.ts'
+
+const section = 'Receipts verified'
+const baseline = 'node:crypto'
+
+/**
+ * `verify` of one receipt with everything there is: job, output, salts, a trace of 50 tokens, the offer, the key and the
+ * batch it stands in. Two P-256 signatures, the claim's and the offer's; nothing but a parsed key is cached. Per second of
+ * processor time of one process, so that what else the machine does hardly counts.
+ */
+export async function run(mode: Params.Mode): Promise<readonly Row.Row[]> {
+  const { receipt, inputs } = sample()
+  const ports = { [baseline]: P256Node.create(), WebCrypto: webCryptoP256(), noble: p256Noble }
+  const samples = await Rounds.interleave(
+    Object.fromEntries(
+      Object.entries(ports).map(([name, p256]) => [
+        name,
+        () => verifications(receipt, { ...inputs, p256 }, mode.verify.cpuSeconds),
+      ]),
+    ),
+    { warmup: mode.warmup, rounds: mode.verify.rounds },
+  )
+  const base = samples[baseline]?.rate ?? []
+  return Object.entries(samples).map(([name, { rate }]) =>
+    Row.of(
+      { section, what: `P-256 by ${name}`, metric: 'receipts', unit: '1/s a core' },
+      rate,
+      name === baseline ? undefined : { baseline: `P-256 by ${baseline}`, values: base },
+    ),
+  )
+}
+
+async function verifications(receipt: Receipt.Receipt, inputs: Inputs, cpuSeconds: number) {
+  const start = process.cpuUsage()
+  let seconds = 0
+  let count = 0
+  while (seconds < cpuSeconds) {
+    for (let i = 0; i < 16; i += 1) {
+      const { judgement } = await verify(receipt, inputs)
+      if (!judgement.met) throw new Error(`the sample does not verify: ${judgement.reason.message}`)
+    }
+    count += 16
+    const { user, system } = process.cpuUsage(start)
+    seconds = (user + system) / 1e6
+  }
+  return { rate: count / seconds }
+}
+
+/** A receipt that meets `committed`. */
+function sample(): { readonly receipt: Receipt.Receipt; readonly inputs: Omit<Inputs, 'p256'> } {
+  const { privateKey, publicKey: point } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
+  const { x = '', y = '' } = point.export({ format: 'jwk' })
+  const publicKey = Bytes.toHex(
+    Bytes.concat(Uint8Array.of(4), Buffer.from(x, 'base64url'), Buffer.from(y, 'base64url')),
+  )
+  const domain = Claim.domain(31_337, `0x${'50'.repeat(20)}`)
+  const provider: Bytes.Hex = `0x${'90'.repeat(20)}`
+  const seat = FakeAnswer.seat({
+    domain,
+    provider,
+    model: `0x${'3d'.repeat(32)}`,
+    key: {
+      path: '',
+      publicKey,
+      sign: (message) =>
+        Bytes.toHex(P256.toLowS(sign('sha256', message, { key: privateKey, dsaEncoding: 'ieee-p1363' }))),
+    },
+  })
+  const { offer } = seat.signedOffer
+  const nonce = Bytes.toHex(new Uint8Array(randomBytes(32)))
+  const job = Job.decode({
+    schema: 'counterfoil/job/1',
+    model: offer.model,
+    messages: [{ role: 'user', content: 'Tell me everything you know about lighthouses, please.' }],
+    maxTokens: Params.answerTokens,
+    samplerSeed: Nonce.samplerSeed(nonce),
+    temperature: 1,
+    topP: 1,
+    stop: [],
+    logprobs: false,
+    topLogprobs: 0,
+  })
+  const epochSeconds = 600
+  const now = Date.now()
+  const epoch = Batch.epochAt(now / 1000, epochSeconds)
+  const index = Params.batchLeaves / 3
+  const place = { sequence: BigInt(Math.floor(index)), epoch }
+  const answer = FakeAnswer.end(seat, { channel: Bytes.zero32, offer: Bytes.zero32, job, nonce }, place)
+  const { receipt, output, trace } = answer
+  const leaves = Array.from({ length: Params.batchLeaves }, (_, i) =>
+    BigInt(i) === place.sequence ? Claim.id(receipt.claim) : Batch.unused,
+  )
+  const path = Batch.prove(leaves, Number(place.sequence))
+  const root: Batch.BatchRoot = {
+    ...{ keyId: offer.keyId, epoch, root: Batch.root(leaves), first: 0n, end: BigInt(leaves.length) },
+    postedAt: (Number(epoch) + 1) * epochSeconds,
+    dueAt: Batch.deadline(epoch, epochSeconds),
+  }
+  const key: Key.ReceiptKey = {
+    ...{ domain, keyId: Key.id(publicKey), provider, publicKey },
+    notBefore: offer.validity.notBefore,
+    notAfter: offer.validity.notAfter,
+  }
+  return {
+    receipt: { ...receipt, evidence: [{ kind: 'inclusion', path }] },
+    inputs: {
+      ...{ job, output, trace, now },
+      salts: Nonce.salts(nonce),
+      offer: seat.signedOffer,
+      keys: [key],
+      roots: [root],
+      policy: { least: 'committed' },
+    },
+  }
+}
