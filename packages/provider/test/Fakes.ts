@@ -126,7 +126,11 @@ export class FakeEngine implements Engine.Engine {
   script = ['Hello', ' there', ',', ' world', '.']
   hold = false
   crashAt: number | undefined
+  /** Goes on after an abort, as steps do that were under way when it came. */
+  deaf = false
   busy = 0
+  /** Jobs whose signal was aborted. */
+  aborts = 0
   #permits = 0
   #wake: (() => void)[] = []
 
@@ -156,10 +160,13 @@ export class FakeEngine implements Engine.Engine {
     { signal }: { readonly signal?: AbortSignal } = {},
   ): AsyncGenerator<Engine.Step, void, undefined> {
     this.busy += 1
+    signal?.addEventListener('abort', () => {
+      this.aborts += 1
+    })
     try {
       const count = Math.min(this.script.length + 1, prepared.outputTokensMax)
       for (let i = 0; i < count; i++) {
-        await this.#permit(signal)
+        await this.#permit(this.deaf ? undefined : signal)
         if (this.crashAt === i)
           throw new Engine.EngineCrashed('fake crash', { code: 1, signal: null, diagnostics: '' })
         const text = this.script[i] ?? ''

@@ -231,4 +231,19 @@ describe('the chain away', () => {
     fixture.chain.away = false
     expect((await fixture.ask(await fixture.jobPost())).end).toBeDefined()
   })
+
+  test('a channel that was read too long ago is not served on', async () => {
+    await using own = await new Fixture().start()
+    await own.state()
+    own.clock.advance(Params.channelFreshMs - 1)
+    own.forgetToken()
+    await own.token()
+    own.chain.away = true
+    // Read when it was first asked for; the token is younger and still good.
+    own.clock.advance(Params.channelStaleMs - 2 * Params.channelFreshMs)
+    expect((await own.ask(await own.jobPost())).end).toBeDefined()
+    own.clock.advance(Params.channelFreshMs + 500)
+    await expectRefusal(await own.postJob(await own.jobPost()), 'unavailable', 'channel')
+    own.chain.away = false
+  })
 })

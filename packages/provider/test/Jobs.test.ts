@@ -155,6 +155,39 @@ test('a client that leaves frees the sequence at once; what it was sent is claim
   expect((await fixture.ask(await fixture.jobPost())).end?.receipt.claim.finish).toBe('stop')
 })
 
+test('who left is billed for what was written, not for what was sampled after it', async () => {
+  fixture.engine.hold = true
+  fixture.engine.deaf = true
+  const leaving = new AbortController()
+  const response = await fixture.postJob(await fixture.jobPost(), fixture.payer, leaving.signal)
+  fixture.engine.next(1)
+  await eventsOf(response, () => true).catch(() => {})
+  leaving.abort()
+  await until(() => fixture.engine.aborts === 1)
+  fixture.engine.next(100)
+  await until(() => fixture.engine.busy === 0)
+  const headers = { authorization: `Bearer ${await fixture.token()}` }
+  const list = await fixture.call(ProviderHttp.paths.unpaid(fixture.payer.channel), { headers })
+  const { claims } = ProviderHttp.readUnpaid(await list.json(), '$')
+  expect(claims.map((end) => end.receipt.claim)).toMatchObject([
+    { finish: 'aborted', usage: { outputTokens: 1 } },
+  ])
+  expect(claims[0]?.output.choices[0]?.message.content).toBe('Hello')
+})
+
+test('a running job reserves its worst case: another that does not fit beside it is refused until it has ended', async () => {
+  await fixture.restart({ creditJobs: 1 })
+  fixture.engine.hold = true
+  const running = await fixture.postJob(await fixture.jobPost({ maxTokens: 200 }))
+  const beside = await fixture.postJob(await fixture.jobPost({ maxTokens: 200 }))
+  expect((await refusalOf(beside)).code).toBe('credit_exceeded')
+  expect((await fixture.state()).exposure).toBe(81n)
+  fixture.engine.hold = false
+  fixture.engine.next(100)
+  expect(streamed(await eventsOf(running)).end).toBeDefined()
+  expect((await fixture.ask(await fixture.jobPost({ maxTokens: 200 }))).end).toBeDefined()
+})
+
 test('nothing is claimed before the first delivered token: neither for who left nor for who cancelled', async () => {
   fixture.engine.hold = true
   const leaving = new AbortController()
@@ -184,9 +217,14 @@ test('a provider that stops ends running answers with an error and claims nothin
   fixture.engine.hold = true
   const response = await fixture.postJob(await fixture.jobPost())
   fixture.engine.next(1)
-  const reading = eventsOf(response)
+  const delivered = Promise.withResolvers<void>()
+  const reading = eventsOf(response, () => {
+    delivered.resolve()
+    return false
+  })
+  await delivered.promise
   await fixture.service[Symbol.asyncDispose]()
-  expect(streamed(await reading).error?.code).toBe('unavailable')
+  expect(streamed(await reading)).toMatchObject({ content: 'Hello', error: { code: 'unavailable' } })
   fixture.engine.hold = false
   await fixture.start()
   expect((await fixture.state()).exposure).toBe(0n)

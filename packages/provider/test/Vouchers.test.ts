@@ -3,7 +3,7 @@ import fc from 'fast-check'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import type { Owed } from '../src/store/Claims.ts'
 import * as VoucherRules from '../src/VoucherRules.ts'
-import { Fixture, modelId, network, refusalOf } from './Fixture.ts'
+import { eventsOf, Fixture, modelId, network, refusalOf, streamed } from './Fixture.ts'
 
 const channel: Bytes.Hex = `0x${'c0'.repeat(32)}`
 const id = (n: number): Bytes.Hex => `0x${n.toString(16).padStart(64, '0')}`
@@ -207,6 +207,50 @@ describe('over HTTP', () => {
     expect(await fixture.state()).toMatchObject({ paid: good.amount, exposure: bad.amount })
     await payFor([bad], good.amount + bad.amount, good.epoch)
     expect(await fixture.state()).toMatchObject({ paid: good.amount + bad.amount, exposure: 0n })
+  })
+
+  test('the standing voucher moves to later epochs, and is the one shown', async () => {
+    const first = await answer()
+    await payFor([first], first.amount, first.epoch)
+    fixture.clock.advance(20_000)
+    const second = await answer()
+    expect(second.epoch).toBe(first.epoch + 4n)
+    await payFor([second], first.amount + second.amount, second.epoch)
+    const { vouchers } = await fixture.state()
+    expect(vouchers.map(({ voucher }) => voucher)).toEqual([
+      {
+        channel: fixture.payer.channel,
+        model: modelId,
+        cumulative: first.amount + second.amount,
+        epoch: second.epoch,
+      },
+    ])
+  })
+
+  test('what was paid leaves the deposit: work stops before the deposit ends', async () => {
+    const payer = fixture.openChannel(20n)
+    const claims: Claim.Claim[] = []
+    let cumulative = 0n
+    let refused: Response | undefined
+    while (!refused && claims.length < 20) {
+      const response = await fixture.postJob(await fixture.jobPost({ maxTokens: 20 }, payer), payer)
+      if (response.status !== 200) {
+        refused = response
+        break
+      }
+      const { end } = streamed(await eventsOf(response))
+      if (!end) throw new Error('no end')
+      const { claim } = end.receipt
+      claims.push(claim)
+      cumulative += claim.amount
+      const voucher = fixture.sign({ model: modelId, cumulative, epoch: claim.epoch }, payer)
+      await fixture.pay({ voucher, accepts: [Claim.id(claim)], refuses: [] }, payer)
+    }
+    if (!refused) throw new Error('never refused')
+    expect((await refusalOf(refused)).code).toBe('deposit_exceeded')
+    // The worst case of this job is 6 x 0.1 + 20 x 0.4, rounded up.
+    expect(cumulative + 9n).toBeGreaterThan(20n)
+    expect(cumulative).toBeLessThanOrEqual(20n)
   })
 
   test('credit grows to a tenth of what was paid', async () => {
