@@ -86,7 +86,7 @@ async function start(
     leash = spawn('/bin/sh', ['-c', script, 'leash', command, ...args], {
       stdio: ['pipe', log, log, ...channels],
       detached: true,
-      env: options.env ?? process.env,
+      ...(options.env === undefined ? {} : { env: options.env }),
       ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
       ...options.user,
     })

@@ -12,6 +12,7 @@ import {
 import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
 import pg from 'pg'
+import { inherited } from './config.ts'
 import * as Identity from './Identity.ts'
 import * as Keeper from './Keeper.ts'
 import { type Leashed, signalProcess, spawnLeashed, tail } from './Leash.ts'
@@ -121,7 +122,7 @@ function run(identity: Identity.Identity, program: string, args: string[], log: 
   return spawnLeashed(wrapped.command, wrapped.args, {
     log,
     cwd: identity.dir,
-    env: { PATH: process.env.PATH, LC_ALL: 'C', TZ: 'UTC' },
+    env: { PATH: inherited.PATH, LC_ALL: 'C', TZ: 'UTC' },
     ...(identity.user === undefined ? {} : { user: identity.user }),
   })
 }
