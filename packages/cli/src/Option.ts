@@ -44,3 +44,9 @@ export function microUnits(text: string): bigint {
     throw new InvalidArgumentError('It must be a whole number of micro-units (1000000 is 1.00).')
   return BigInt(text)
 }
+
+export function uuid(text: string): string {
+  if (!/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(text))
+    throw new InvalidArgumentError('It must be an id as foil keys list shows it.')
+  return text
+}

@@ -1,10 +1,13 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type Bytes, Receipt, Transcript } from '@counterfoil/protocol'
-import { expect, test } from 'vitest'
+import { expect, test, vi } from 'vitest'
 import { fakeChain } from '../../sdk/test/FakeChain.ts'
 import { FakeGateway, type Lies } from '../../sdk/test/FakeGateway.ts'
 import { announce, foil, home } from './Foil.ts'
+
+// Every test starts processes, and a busy machine starts them slowly.
+vi.setConfig({ testTimeout: 180_000 })
 
 const ask = ['ask', 'What is the capital of Japan?', '--model', 'fake-model'] as const
 

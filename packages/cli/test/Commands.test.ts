@@ -2,8 +2,11 @@ import { createHash } from 'node:crypto'
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Bytes, ModelManifest } from '@counterfoil/protocol'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import { foil, home } from './Foil.ts'
+
+// Every test starts processes, and a busy machine starts them slowly.
+vi.setConfig({ testTimeout: 180_000 })
 
 const commands = ['up', 'down', 'logs', 'ask', 'chat', 'verify', 'models', 'pull', 'keys'] as const
 

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import type { Network } from '@counterfoil/protocol'
 import { RunFile } from '@counterfoil/testnet'
 
-const main = join(import.meta.dirname, '../src/main.ts')
+export const main = join(import.meta.dirname, '../src/main.ts')
 /** Dozens of children load the same sources. */
 const cache = join(tmpdir(), 'counterfoil-test-compile-cache')
 

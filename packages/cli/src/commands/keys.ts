@@ -3,7 +3,7 @@ import { RunFile } from '@counterfoil/testnet'
 import { Command } from 'commander'
 import { Failure } from '../Failure.ts'
 import * as Home from '../Home.ts'
-import { microUnits } from '../Option.ts'
+import { microUnits, uuid } from '../Option.ts'
 import { action, type Setting } from '../Setting.ts'
 import { decimal } from '../Slip.ts'
 
@@ -27,7 +27,7 @@ export function keys(): Command {
   command
     .command('revoke')
     .description('refuse an API key from now on')
-    .argument('<id>', 'its id, from foil keys list')
+    .argument('<id>', 'its id, from foil keys list', uuid)
     .action(action<object, [string]>(revoke))
   return command
 }

@@ -172,7 +172,11 @@ async function committed(terminal: Terminal, connection: Connection.Connection, 
 
 function guide(terminal: Terminal, baseURL: string, { apiKey, model }: Testnet.Testnet): void {
   const { bold } = terminal.colors
-  const body = JSON.stringify({ model: model.name, messages: [{ role: 'user', content: 'Hello!' }] })
+  const body = JSON.stringify({
+    model: model.name,
+    messages: [{ role: 'user', content: 'What is the capital of Japan?' }],
+    max_completion_tokens: 64,
+  })
   terminal.print()
   terminal.print(`${bold('base URL')}  ${baseURL}`)
   terminal.print(`${bold('API key')}   ${apiKey}`)
