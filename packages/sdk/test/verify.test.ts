@@ -1,12 +1,12 @@
-import { execFileSync, spawn } from 'node:child_process'
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { execFileSync } from 'node:child_process'
+import { existsSync, readFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
 import { createContext, runInContext } from 'node:vm'
 import { gzipSync } from 'node:zlib'
 import { Transcript } from '@counterfoil/protocol'
+import { chromium } from 'playwright-core'
 import { beforeAll, expect, test } from 'vitest'
 import { verifyingFetch } from '../src/index.ts'
 import { FakeGateway, network, nowMs } from './FakeGateway.ts'
@@ -68,55 +68,28 @@ test('verifies where nothing of Node is', async () => {
   expect(JSON.parse(await runInContext(script, createContext(web)))).toEqual(expected)
 })
 
-const chromium = ['chromium', 'chromium-browser']
+const browserPath = ['chromium', 'chromium-browser']
   .flatMap((name) => (process.env.PATH ?? '').split(delimiter).map((dir) => join(dir, name)))
   .find((path) => existsSync(path))
-if (!chromium) console.log('no chromium on PATH: the built verifier is not run in a real browser')
+if (!browserPath) console.log('no chromium on PATH: the built verifier is not run in a real browser')
 
-test.skipIf(!chromium)('verifies in Chromium', async () => {
-  const profile = mkdtempSync(join(tmpdir(), 'chromium-'))
-  const result = Promise.withResolvers<string>()
+test.skipIf(!browserPath)('verifies in Chromium', async () => {
   const server = createServer((request, response) => {
-    if (request.method === 'POST') {
-      let text = ''
-      request.on('data', (chunk) => {
-        text += chunk
-      })
-      request.on('end', () => {
-        response.end()
-        result.resolve(text)
-      })
-    } else if (request.url === '/verify.js') {
-      response.writeHead(200, { 'content-type': 'text/javascript' }).end(code)
-    } else if (request.url === '/inputs.json') response.end(inputs)
-    else
-      response.writeHead(200, { 'content-type': 'text/html' }).end(
-        `<!doctype html><script type="module">import * as Verify from '/verify.js'
-        ${page}
-        const text = await (await fetch('/inputs.json')).text()
-        const body = await outcomes(Verify, text).catch((error) => String(error))
-        await fetch('/result', { method: 'POST', body })</script>`,
-      )
+    const type = request.url === '/verify.js' ? 'text/javascript' : 'text/html'
+    response
+      .writeHead(200, { 'content-type': type })
+      .end(request.url === '/verify.js' ? code : '<!doctype html>')
   })
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/`
-  const flags = [
-    '--headless',
-    '--no-sandbox',
-    '--disable-gpu',
-    '--no-first-run',
-    `--user-data-dir=${profile}`,
-  ]
-  const browser = spawn(chromium ?? '', [...flags, url], { stdio: 'ignore' })
-  const gone = new Promise((resolve) => browser.once('exit', resolve))
-  browser.once('error', result.reject)
+  const browser = await chromium.launch({ executablePath: browserPath ?? '', args: ['--no-sandbox'] })
   try {
-    expect(JSON.parse(await result.promise)).toEqual(expected)
+    const tab = await browser.newPage()
+    await tab.goto(`http://127.0.0.1:${(server.address() as AddressInfo).port}/`)
+    const script = `import('/verify.js').then((Verify) => { ${page}; return outcomes(Verify, ${JSON.stringify(inputs)}) })`
+    expect(JSON.parse(await tab.evaluate<string>(script))).toEqual(expected)
   } finally {
-    browser.kill('SIGKILL')
-    await gone
+    await browser.close()
     server.closeAllConnections()
     server.close()
-    rmSync(profile, { recursive: true, force: true, maxRetries: 10 })
   }
 })
