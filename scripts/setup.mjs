@@ -15,7 +15,7 @@ function fail(what, fix) {
 }
 
 function say(text) {
-  if (process.stderr.isTTY || process.env.CI) process.stderr.write(`${text}\n`)
+  process.stderr.write(`${text}\n`)
 }
 
 function npmCli() {
