@@ -8,6 +8,8 @@ export function readBody(request: IncomingMessage): Promise<Buffer> {
   const { promise, resolve, reject } = Promise.withResolvers<Buffer>()
   const declared = Number(request.headers['content-length'] ?? 0)
   if (declared > Params.bodyBytesMax) return Promise.reject(tooLarge())
+  // It may have gone while its key was looked up; then no event will say so any more.
+  if (request.destroyed) return Promise.reject(new LeftError())
   const chunks: Buffer[] = []
   let length = 0
   request.on('data', (chunk: Buffer) => {

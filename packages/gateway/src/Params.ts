@@ -49,9 +49,11 @@ export const limits = {
   /** A job of a gateway that died is given up when no claim for it has turned up by then. */
   orphanMs: 600_000,
   /** Running answers may end within this after a stop signal; supervisors kill after 10 s. */
-  shutdownMs: 6_000,
+  shutdownMs: 5_000,
   /** … and those cut off then have this long for their claims. */
   shutdownCancelMs: 1_500,
+  /** … and the last vouchers this long. */
+  shutdownPayMs: 2_000,
 } as const
 
 export type Limits = { readonly [K in keyof typeof limits]: number }

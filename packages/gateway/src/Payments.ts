@@ -10,8 +10,10 @@ import * as Turns from './Turns.ts'
 export type Payments = {
   /** There are claims to pay or to refuse: with the next job that needs the credit, or within `voucherMs`. */
   schedule(account: Account.Account): void
-  /** Pays everything accepted until now; resolves when the provider has taken it. */
+  /** Pays everything accepted until now; resolves when the provider has taken it. Tried again later where it fails. */
   flush(account: Account.Account): Promise<void>
+  /** The same, once. */
+  pay(account: Account.Account): Promise<void>
   /** Runs `work` while no voucher of the account is under way. */
   alone<T>(account: Account.Account, work: () => Promise<T>): Promise<T>
   close(): Promise<void>
@@ -64,30 +66,22 @@ export function create(options: Options): Payments {
       const failed = (failures.get(account) ?? 0) + 1
       failures.set(account, failed)
       events.voucherFailed({ channel: account.channel, reason: reasonOf(error) })
-      schedule(
-        account,
-        Math.min(limits.voucherRetryMaxMs, limits.voucherRetryMs * 2 ** Math.min(failed - 1, 20)),
-      )
-      throw error
+      const waitMs = Math.min(limits.voucherRetryMaxMs, limits.voucherRetryMs * 2 ** Math.min(failed - 1, 20))
+      schedule(account, waitMs)
+      if (error instanceof Refusal.RefusedError && error.refusal.code === 'voucher_refused')
+        await options.onMismatch(account)
+      else throw error
     }
   }
 
   async function pay(account: Account.Account): Promise<void> {
     for (const { post, amount } of await messages(account)) {
-      let state: ProviderHttp.ChannelState
-      try {
-        const value = await account.client.call(
-          'POST',
-          ProviderHttp.paths.vouchers,
-          ProviderHttp.voucherPostToJson(post),
-        )
-        state = ProviderHttp.readChannelState(value, '$')
-      } catch (error) {
-        const code = error instanceof Refusal.RefusedError ? error.refusal.code : undefined
-        // Not now: its turn would wait for this one.
-        if (code === 'voucher_refused') setImmediate(() => void mismatch(account))
-        throw error
-      }
+      const value = await account.client.call(
+        'POST',
+        ProviderHttp.paths.vouchers,
+        ProviderHttp.voucherPostToJson(post),
+      )
+      const state = ProviderHttp.readChannelState(value, '$')
       await taken(post)
       // What other gateways of this database accepted is paid along, but was never counted here.
       account.unpaid = account.unpaid > amount ? account.unpaid - amount : 0n
@@ -99,14 +93,6 @@ export function create(options: Options): Payments {
       })
     }
     options.onPaid(account)
-  }
-
-  async function mismatch(account: Account.Account): Promise<void> {
-    try {
-      await options.onMismatch(account)
-    } catch (error) {
-      events.voucherFailed({ channel: account.channel, reason: reasonOf(error) })
-    }
   }
 
   /** What is to be said: one message a line with claims to pay; refusals go with the first. */
@@ -199,6 +185,7 @@ export function create(options: Options): Payments {
   return {
     schedule: (account) => schedule(account, limits.voucherMs),
     flush,
+    pay: (account) => turns.join(account, () => pay(account)),
     alone: turns.alone,
     async close() {
       closed = true

@@ -1,4 +1,4 @@
-import { type Bytes, type Eip712, ProviderHttp, Voucher } from '@counterfoil/protocol'
+import { type Bytes, type Eip712, ProviderHttp, Refusal, Voucher } from '@counterfoil/protocol'
 import * as Account from './Account.ts'
 import type { Database } from './Database.ts'
 import type { Events } from './events.ts'
@@ -11,19 +11,22 @@ export type Options = {
   readonly signer: Bytes.Hex
   readonly payments: Payments
   readonly events: Events
-  /** Checks and settles a claim that the provider lists as unpaid; false where it is at work elsewhere. */
-  readonly settle: (account: Account.Account, end: ProviderHttp.End) => Promise<boolean>
+  /** Checks and settles a claim that the provider lists as unpaid, unless somebody waits for it. */
+  readonly settle: (account: Account.Account, end: ProviderHttp.End) => Promise<void>
 }
 
-/** Rounds of up to 256 unpaid claims in one agreement; more than that waits for the next one. */
+/** Rounds of one agreement, each with as many unpaid claims as one answer carries; the rest waits for the next. */
 const roundsMax = 64
 
 /** Agrees with a provider on what was paid: the higher valid voucher stands, unpaid claims are checked, settled and paid. */
 export async function agree(options: Options, account: Account.Account): Promise<void> {
+  let before = ''
   for (let round = 0; round < roundsMax; round++) {
-    const settled = await options.payments.alone(account, () => compare(options, account))
-    await options.payments.flush(account)
-    if (settled === 0) return
+    const listed = await options.payments.alone(account, () => compare(options, account))
+    await options.payments.pay(account)
+    const now = listed.join()
+    if (now === '' || now === before) return
+    before = now
   }
 }
 
@@ -35,7 +38,7 @@ export async function readState(account: Account.Account): Promise<ProviderHttp.
   return state
 }
 
-async function compare(options: Options, account: Account.Account): Promise<number> {
+async function compare(options: Options, account: Account.Account): Promise<readonly Bytes.Hex[]> {
   const { database } = options
   const { channel } = account
   const { last } = await database
@@ -47,15 +50,10 @@ async function compare(options: Options, account: Account.Account): Promise<numb
   await adopt(options, state)
   const listed = await account.client.call('GET', ProviderHttp.paths.unpaid(channel))
   const { claims } = ProviderHttp.readUnpaid(listed, '$')
-  await mark(
-    database,
-    channel,
-    last ?? 0n,
-    claims.map(({ receipt }) => receipt.claim.request),
-  )
+  const requests = claims.map(({ receipt }) => receipt.claim.request)
+  await mark(database, channel, last ?? 0n, requests)
   await remind(options, account, state)
-  let settled = 0
-  for (const end of claims) if (await options.settle(account, end)) settled += 1
+  for (const end of claims) await options.settle(account, end)
   const { sum } = await database
     .selectFrom('receipts')
     .select(({ fn }) => fn.sum<string | null>('amount').as('sum'))
@@ -64,7 +62,7 @@ async function compare(options: Options, account: Account.Account): Promise<numb
     .executeTakeFirstOrThrow()
   account.unpaid = BigInt(sum ?? 0)
   await readState(account)
-  return settled
+  return requests
 }
 
 /** What the provider lists is unpaid, whatever we thought; what it does not list, up to `last`, is paid. */
@@ -120,7 +118,7 @@ async function adopt(
 
 /** Shows the provider the vouchers that it has lost; it takes them once it has found their epochs on chain. */
 async function remind(
-  { database }: Options,
+  { database, events }: Options,
   account: Account.Account,
   state: ProviderHttp.ChannelState,
 ): Promise<void> {
@@ -134,6 +132,12 @@ async function remind(
     if ((theirs?.voucher.cumulative ?? 0n) >= cumulative) continue
     const voucher = { channel: account.channel, model: Row.hex(model), cumulative, epoch }
     const post = { voucher: { voucher, signature: Row.hex(signature) }, accepts: [], refuses: [] }
-    await account.client.call('POST', ProviderHttp.paths.vouchers, ProviderHttp.voucherPostToJson(post))
+    try {
+      await account.client.call('POST', ProviderHttp.paths.vouchers, ProviderHttp.voucherPostToJson(post))
+    } catch (error) {
+      // It has lost more than the voucher; its loss, and no reason to stop buying from it.
+      if (!(error instanceof Refusal.RefusedError)) throw error
+      events.voucherFailed({ channel: account.channel, reason: error.message })
+    }
   }
 }

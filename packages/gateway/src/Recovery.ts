@@ -28,14 +28,13 @@ export type Options = {
 }
 
 /**
- * A claim that a provider lists as unpaid: settled against the journal where nobody waits for it any more. False where
- * somebody does, and it is his.
+ * A claim that a provider lists as unpaid: settled against the journal where nobody waits for it any more.
  */
 export async function settle(
   options: Options,
   account: Account.Account,
   end: ProviderHttp.End,
-): Promise<boolean> {
+): Promise<void> {
   const { database, balances, chain, p256, events } = options
   const { claim } = end.receipt
   const claimId = Claim.id(claim)
@@ -45,14 +44,14 @@ export async function settle(
     .where('claim_id', '=', claimId)
     .executeTakeFirst()
   // Marked as unpaid already; the voucher follows.
-  if (accepted) return true
+  if (accepted) return
   const refused = await database
     .updateTable('refused_claims')
     .set({ told: false })
     .where('claim_id', '=', claimId)
     .returning('claim_id')
     .executeTakeFirst()
-  if (refused) return true
+  if (refused) return
   const attempt = await database
     .selectFrom('attempts')
     .innerJoin('requests', 'requests.request', 'attempts.request')
@@ -64,7 +63,7 @@ export async function settle(
     .limit(1)
     .executeTakeFirst()
   const running = attempt?.state === 'running'
-  if (running && (await isAwaited(options, attempt))) return false
+  if (running && (await isAwaited(options, attempt))) return
   const evidence = { end, channel: account.channel, provider: account.payee, model: claim.model }
   if (!attempt || !running) {
     const reason = attempt
@@ -72,7 +71,7 @@ export async function settle(
       : 'request-mismatch: no job of ours has this request'
     await Settlement.refuse(database, { ...evidence, reason, attemptId: undefined })
     events.recovered({ request: claim.request, outcome: 'refused', reason })
-    return true
+    return
   }
   const job = Job.decode(JSON.parse(attempt.job))
   const salts = Nonce.salts(Row.hex(attempt.nonce))
@@ -90,7 +89,7 @@ export async function settle(
     : ({ kind: 'late', reason: checked.reason } as const)
   if (settled.kind === 'accepted') {
     events.recovered({ request: claim.request, outcome: 'accepted' })
-    return true
+    return
   }
   await Settlement.refuse(database, {
     ...{ ...evidence, model: job.model },
@@ -104,7 +103,7 @@ export async function settle(
     last: true,
   })
   events.recovered({ request: claim.request, outcome: 'refused', reason: settled.reason })
-  return true
+  return
 }
 
 /** Attempts on a channel that nobody waits for. */

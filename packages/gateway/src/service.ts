@@ -127,9 +127,11 @@ export async function create(config: Config, ports: Ports): Promise<Gateway> {
       server.closeAllConnections()
       await Promise.race([occupancy.idle(), elapse(limits.shutdownCancelMs)])
       await closed
-      await background.close()
-      await payments.close()
+      const settled = background.close()
+      await Promise.race([payments.close(), elapse(limits.shutdownPayMs)])
+      // Whoever still waits for a provider has waited long enough.
       await directory.close()
+      await settled
       await presence.close()
       await database.destroy()
     },

@@ -220,13 +220,14 @@ export async function create(options: Options): Promise<FakeProvider> {
       const sampled: string[] = []
       for (let i = 0; i < limit && !controller.signal.aborted; i++) {
         await Promise.race([self.before?.(i, response), aborted])
-        if (controller.signal.aborted) break
+        if (controller.signal.aborted || response.writableEnded) break
         const content = self.tokens[i] ?? ''
         sampled.push(content)
         const logprobs = post.job.logprobs ? { logprobs: [logprob(content, i, post.job)] } : {}
         send(response, 'delta', { content, ...logprobs })
       }
       if (!controller.signal.aborted) await Promise.race([self.before?.(limit, response), aborted])
+      if (response.writableEnded) return
       const finish = controller.signal.aborted
         ? 'aborted'
         : post.job.maxTokens <= self.tokens.length
