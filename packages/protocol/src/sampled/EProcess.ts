@@ -11,25 +11,29 @@ export type EProcess = { readonly answers: number; readonly wealth: readonly num
 
 export const start: EProcess = { answers: 0, wealth: bets.map(() => 0) }
 
+/** X of an answer and the mu0 it is tested against, in millionths. */
+export type Answer = { readonly x: number; readonly mean: number }
+
 /**
- * The process after one more answer, X and mu0 in millionths. Each bet f pays `1 + f * (X/mu0 - 1)`, never below
- * `1 - f`. mu0 may change from answer to answer as long as it is fixed before the answer is drawn.
+ * The process after one more answer. mu0 may change from answer to answer as long as it is fixed before the answer is
+ * drawn.
  * @example EProcess.next(EProcess.start, { x: 1_000_000, mean: 5_000 })
  */
-export function next(process: EProcess, answer: { readonly x: number; readonly mean: number }): EProcess {
-  const { x, mean } = answer
+export function next(process: EProcess, answer: Answer): EProcess {
+  const answers = process.answers + 1
+  return { answers, wealth: paid(process.wealth, startWeight(answers), answer) }
+}
+
+/**
+ * Wealth with fresh weight added to each bet f, after every bet was paid: times `1 + f * (X/mu0 - 1)`, which is never
+ * below `1 - f` and on average at most 1.
+ */
+export function paid(wealth: readonly number[], fresh: number, { x, mean }: Answer): readonly number[] {
   if (!Number.isInteger(x) || x < 0 || x > ppm)
     throw new RangeError(`X is an integer from 0 to ${ppm} millionths, got ${x}`)
   if (!(mean > 0 && mean <= ppm)) throw new RangeError(`mu0 is from 1 to ${ppm} millionths, got ${mean}`)
-  const answers = process.answers + 1
-  const fresh = startWeight(answers)
   const excess = x / mean - 1
-  return {
-    answers,
-    wealth: bets.map((bet, i) =>
-      Math.min(wealthMax, ((process.wealth[i] ?? 0) + fresh) * (1 + bet * excess)),
-    ),
-  }
+  return bets.map((bet, i) => Math.min(wealthMax, ((wealth[i] ?? 0) + fresh) * (1 + bet * excess)))
 }
 
 /**
@@ -37,7 +41,12 @@ export function next(process: EProcess, answer: { readonly x: number; readonly m
  * @example EProcess.value(EProcess.start) // 1
  */
 export function value(process: EProcess): number {
-  return process.wealth.reduce((sum, wealth) => sum + wealth, 0) / bets.length + weightLeft(process.answers)
+  return total(process.wealth) + weightLeft(process.answers)
+}
+
+/** Wealth of the equal mixture over the bets. */
+export function total(wealth: readonly number[]): number {
+  return wealth.reduce((sum, one) => sum + one, 0) / bets.length
 }
 
 /**

@@ -1,44 +1,47 @@
 import type * as Bytes from '../Bytes.ts'
 import * as EProcess from './EProcess.ts'
-import { auditorsMax, convictionValue, pooledShare, wealthMax } from './Params.ts'
-
-/**
- * The evidence about one provider and model: half a process over all audits in the order of their commitments, half a
- * stake-weighted mean of one process per auditor, so that auditors who collude can neither forge evidence nor burn it.
- * `mean` is that second half's value, `peak` the highest of the whole so far.
- */
-export type PublicProcess = {
-  readonly pooled: EProcess.EProcess
-  readonly auditors: ReadonlyMap<Bytes.Hex, EProcess.EProcess>
-  readonly stakes: Stakes
-  readonly mean: number
-  readonly peak: number
-}
+import { auditorsMax, convictionValue, pooledShare } from './Params.ts'
 
 /** Stake of each auditor, in any unit; those not listed have none and count in the pooled half only. */
 export type Stakes = ReadonlyMap<Bytes.Hex, number>
 
 /** An audit in the order of commitments. One that was not opened has X = 0. X and mu0 in millionths. */
-export type Audit = { readonly auditor: Bytes.Hex; readonly x: number; readonly mean: number }
+export type Audit = EProcess.Answer & { readonly auditor: Bytes.Hex }
+
+/**
+ * The evidence about one provider and model, in two halves, so that auditors who collude can neither forge nor burn it.
+ * `pooled` bets on all audits in the order of their commitments. In the other half each start splits its weight among the
+ * auditors by the stakes of that moment (`accounts`, as an {@link EProcess.EProcess}'s wealth) and each share bets on that
+ * auditor's audits alone; weight that fell to nobody is `idle`. `peak` is the highest value so far.
+ */
+export type PublicProcess = {
+  readonly pooled: EProcess.EProcess
+  readonly accounts: ReadonlyMap<Bytes.Hex, readonly number[]>
+  readonly idle: number
+  readonly stakes: Stakes
+  readonly peak: number
+}
 
 export const start: PublicProcess = {
   pooled: EProcess.start,
-  auditors: new Map(),
+  accounts: new Map(),
+  idle: 0,
   stakes: new Map(),
-  mean: 1,
   peak: 1,
 }
 
 /**
- * Stakes as they stand from the next audit on. The mean keeps its value: from here it grows in proportion to the new
- * weighted sum. Weighing past evidence anew instead would let stake be moved to whoever happened to have most of it,
- * and the mean would no longer be a supermartingale.
+ * Stakes as they stand from the next audit on: they split the weight of later starts. What was split before stays where
+ * it is; weighing past evidence anew would let stake be moved to whichever auditor happened to have most of it, and the
+ * sum would no longer be a supermartingale.
  */
 export function withStakes(process: PublicProcess, stakes: Stakes): PublicProcess {
   if (stakes.size > auditorsMax)
-    throw new RangeError(`at most ${auditorsMax} auditors are weighed, got ${stakes.size}`)
+    throw new RangeError(
+      `at most ${auditorsMax} auditors are weighed, got ${stakes.size}: leave out the least`,
+    )
   const bad = [...stakes].find(([, stake]) => !(stake >= 0 && stake <= Number.MAX_SAFE_INTEGER))
-  if (bad) throw new RangeError(`the stake of ${bad[0]} is a number of at least 0, got ${bad[1]}`)
+  if (bad) throw new RangeError(`the stake of ${bad[0]} is a number from 0 to 2^53, got ${bad[1]}`)
   return { ...process, stakes }
 }
 
@@ -47,24 +50,31 @@ export function withStakes(process: PublicProcess, stakes: Stakes): PublicProces
  * @example PublicProcess.next(PublicProcess.start, { auditor, x: 0, mean: 5_000 })
  */
 export function next(process: PublicProcess, audit: Audit): PublicProcess {
-  const auditors = new Map(process.auditors)
   const pooled = EProcess.next(process.pooled, audit)
-  const stake = process.stakes.get(audit.auditor) ?? 0
-  const before = auditors.get(audit.auditor) ?? EProcess.start
-  const after = EProcess.next(before, audit)
-  if (auditors.has(audit.auditor) || auditors.size < auditorsMax) auditors.set(audit.auditor, after)
-  const grown = { ...process, pooled, auditors, mean: process.mean }
-  if (stake > 0) {
-    const total = weighted(process)
-    const gain = stake * (EProcess.value(after) - EProcess.value(before))
-    grown.mean = Math.min(wealthMax, process.mean * Math.max(0, (total + gain) / total))
+  const fresh = EProcess.startWeight(pooled.answers)
+  const staked = [...process.stakes.values()].reduce((sum, stake) => sum + stake, 0)
+  const accounts = new Map(process.accounts)
+  const empty = EProcess.start.wealth
+  for (const [auditor, stake] of process.stakes) {
+    const share = staked > 0 ? (fresh * stake) / staked : 0
+    accounts.set(
+      auditor,
+      (accounts.get(auditor) ?? empty).map((wealth) => wealth + share),
+    )
   }
+  const account = accounts.get(audit.auditor)
+  if (account) accounts.set(audit.auditor, EProcess.paid(account, 0, audit))
+  const idle = process.idle + (staked > 0 ? 0 : fresh)
+  const grown = { ...process, pooled, accounts, idle }
   return { ...grown, peak: Math.max(process.peak, value(grown)) }
 }
 
 /** Evidence now. */
-export function value(process: Pick<PublicProcess, 'pooled' | 'mean'>): number {
-  return pooledShare * EProcess.value(process.pooled) + (1 - pooledShare) * process.mean
+export function value({ pooled, accounts, idle }: Omit<PublicProcess, 'peak'>): number {
+  const held = [...accounts.values()].reduce((sum, account) => sum + EProcess.total(account), idle)
+  return (
+    pooledShare * EProcess.value(pooled) + (1 - pooledShare) * (held + EProcess.weightLeft(pooled.answers))
+  )
 }
 
 /** Whether the evidence ever reached one million: an honest provider's ever does with a chance of at most 1e-6. */
@@ -79,12 +89,4 @@ export function isConvicted(process: PublicProcess): boolean {
  */
 export function rounded(evidence: number): number {
   return Math.max(0, Math.floor(Math.log10(Math.max(1, evidence))))
-}
-
-/** Stake-weighted sum of all auditors' values; one who has not audited yet stands at 1. */
-function weighted({ stakes, auditors }: PublicProcess): number {
-  return [...stakes].reduce(
-    (sum, [auditor, stake]) => sum + stake * EProcess.value(auditors.get(auditor) ?? EProcess.start),
-    0,
-  )
 }
