@@ -26,8 +26,22 @@ const rooms: Readonly<Record<string, readonly string[]>> = {
   provider: ['protocol', 'chain', 'models', 'engines'],
   gateway: ['protocol', 'chain'],
   sdk: ['protocol', 'chain'],
-  testnet: ['protocol', 'chain', 'contracts', 'models', 'engines', 'provider', 'gateway', 'sdk'],
-  cli: ['protocol', 'chain', 'contracts', 'models', 'engines', 'provider', 'gateway', 'sdk', 'testnet'],
+  auditor: ['protocol', 'chain', 'models', 'engines', 'sdk'],
+  testnet: ['protocol', 'chain', 'contracts', 'models', 'engines', 'provider', 'auditor', 'gateway', 'sdk'],
+  cli: [
+    ...[
+      'protocol',
+      'chain',
+      'contracts',
+      'models',
+      'engines',
+      'provider',
+      'auditor',
+      'gateway',
+      'sdk',
+      'testnet',
+    ],
+  ],
 }
 
 /** Rooms that run in a browser too. */
