@@ -13,8 +13,8 @@ export type Scored = { readonly logit: number; readonly score: number }
  * The perturbation margin: a lower bound on the eps such that moving each reference logit by at most eps lets `gumbel/1`
  * draw the claimed token. 0 for the token that the reference draws itself, at most 4. In logits.
  *
- * `reference` holds at least the 128 highest logits after mask, bias and penalties; masked tokens are -Infinity. A token
- * that is not among them counts as equal to the last of them, which can only lower the margin.
+ * `reference` holds at least the 128 highest logits after mask, bias and penalties, masked tokens as -Infinity, and best
+ * the claimed token's own besides. Where that is missing, the 128th stands for it, which can only lower the margin.
  * Throws {@link ScoringError} for logits that are too few, repeated or not numbers.
  * @example Margin.of(reference, { token: 7, temperature: 1, topP: 1, seed, choice: 0, position: 0 }) // 0.013
  */
@@ -35,7 +35,7 @@ export function of(reference: readonly Sampler.Candidate[], claimed: Claimed): n
     return Nucleus.margin({
       own,
       others: others.map(scored),
-      floor: ranked.at(-1)?.logit ?? logit,
+      floor: floorOf(ranked),
       temperature: claimed.temperature,
       topP: claimed.topP,
     })
@@ -125,9 +125,13 @@ function rank(reference: readonly Sampler.Candidate[]): readonly Sampler.Candida
   return [...reference].sort((a, b) => (a.logit === b.logit ? a.id - b.id : b.logit - a.logit))
 }
 
+/** What no token outside the reference exceeds. Not the last: the claimed token may have been fetched besides the 128. */
+function floorOf(ranked: readonly Sampler.Candidate[]): number {
+  return ranked[referenceCandidates - 1]?.logit ?? Number.NEGATIVE_INFINITY
+}
+
 function logitOf(ranked: readonly Sampler.Candidate[], token: number): number {
-  const own = ranked.find((one) => one.id === token) ?? ranked.at(-1)
-  return own?.logit ?? Number.NEGATIVE_INFINITY
+  return ranked.find((one) => one.id === token)?.logit ?? floorOf(ranked)
 }
 
 function logOdds(logprob: number): number {

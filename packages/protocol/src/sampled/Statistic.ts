@@ -22,7 +22,7 @@ export type Statistic = {
 
 /**
  * One position as reference weights see it: the candidates that {@link Margin.of} takes, and the log-probability of the
- * claimed token over the raw vocabulary in nats (of the last candidate where the token is not among them).
+ * claimed token over the raw vocabulary in nats (of the 128th candidate where the token is not among them).
  */
 export type Reference = { readonly candidates: readonly Sampler.Candidate[]; readonly logprob: number }
 

@@ -127,8 +127,10 @@ function window(
   entries: readonly History.Entry[],
   { from, mean }: { readonly from: number; readonly mean: number },
 ): Pick<TrackRecord, 'answers' | 'tokens' | 'unopened' | 'strata' | 'smallestDetectable'> {
-  const begin = entries.findIndex((entry) => openedAt(entry) >= from)
-  const recent = begin < 0 ? [] : entries.slice(begin)
+  const oldest = entries.findIndex((entry) => openedAt(entry) >= from)
+  // What was withheld just before the first opened one belongs to the window too: it weakens what could be found.
+  const begin = entries.slice(0, Math.max(0, oldest)).findLastIndex((entry) => entry.state === 'opened') + 1
+  const recent = oldest < 0 ? [] : entries.slice(begin)
   const opened = recent.filter((entry) => entry.state === 'opened')
   const unopened = recent.length - opened.length
   const tokensBy = (name: keyof History.Strata) => {

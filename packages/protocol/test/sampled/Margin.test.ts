@@ -125,6 +125,9 @@ describe('Margin.of', () => {
         const whole = Margin.of(Oracle.candidates(one.logits), { ...one, token })
         expect(margin(one, token)).toBeLessThanOrEqual(whole + 1e-6)
         expect(margin(one, token)).toBeGreaterThanOrEqual(0)
+        // Fetched besides the 128, its own logit says all that the rest could add.
+        const besides = [...Oracle.fetched(one.logits), { id: token, logit: one.logits[token] ?? 0 }]
+        expect(Margin.of(besides, { ...one, token })).toBeCloseTo(whole, 5)
       }),
       { numRuns: 100, seed: 6 },
     )

@@ -1,3 +1,4 @@
+import { calibration, history, sampled } from '../sampled/vectors.ts'
 import { access } from './access.ts'
 import { batch } from './batch.ts'
 import { canonicalJson } from './canonicalJson.ts'
@@ -23,8 +24,10 @@ import { voucher } from './voucher.ts'
 export const all: Readonly<Record<string, Vectors>> = {
   access,
   batch,
+  calibration,
   'canonical-json': canonicalJson,
   claim,
+  history,
   job,
   key,
   merkle,
@@ -35,6 +38,7 @@ export const all: Readonly<Record<string, Vectors>> = {
   output,
   receipt,
   runtime,
+  sampled,
   sampler,
   trace,
   transcript,
