@@ -1,4 +1,4 @@
-import type { Events } from './events.ts'
+import { type Events, reasonOf } from './events.ts'
 
 /** Work that comes round again: the next turn begins `ms` after the last has ended. */
 export type Background = {
@@ -15,11 +15,15 @@ export function create(events: Events): Background {
   let closed = false
 
   async function loop(what: string, ms: number, work: () => Promise<void>): Promise<void> {
+    let failing = ''
     while (!closed) {
       try {
         await work()
+        failing = ''
       } catch (error) {
-        events.backgroundFailed(what, error)
+        // Said once, not at every turn while it lasts.
+        if (reasonOf(error) !== failing) events.backgroundFailed(what, error)
+        failing = reasonOf(error)
       }
       if (closed) return
       await new Promise<void>((resolve) => {

@@ -162,26 +162,34 @@ export function create(options: Options): Directory {
   }
 
   /** In the operator's order of channels: where two models bear one name, the label is the earlier channel's. */
-  function models(): readonly Model[] {
+  function collect(offers: readonly Offer.SignedOffer[]): readonly Model[] {
     const found = new Map<Bytes.Hex, Model>()
-    for (const account of inOrder())
-      for (const { offer } of account.unusable === undefined ? account.offers.filter(isValid) : []) {
-        const { model: id, validity } = offer
-        const before = found.get(id)
-        found.set(id, {
-          id,
-          manifest: manifests.get(id),
-          offers: (before?.offers ?? 0) + 1,
-          since: Math.min(before?.since ?? Number.POSITIVE_INFINITY, validity.notBefore),
-        })
-      }
+    for (const { offer } of offers) {
+      const { model: id, validity } = offer
+      const before = found.get(id)
+      found.set(id, {
+        id,
+        manifest: manifests.get(id),
+        offers: (before?.offers ?? 0) + 1,
+        since: Math.min(before?.since ?? Number.POSITIVE_INFINITY, validity.notBefore),
+      })
+    }
     return [...found.values()]
   }
 
   return {
     accounts: inOrder,
-    models,
-    resolve: (name) => models().find(({ id, manifest }) => id === name || manifest?.name === name),
+    models: () =>
+      collect(
+        inOrder().flatMap((account) =>
+          account.unusable === undefined ? account.offers.filter(isValid) : [],
+        ),
+      ),
+    // Of providers that are away too: their model exists, and is back when they are.
+    resolve: (name) =>
+      collect(inOrder().flatMap(({ offers }) => offers)).find(
+        ({ id, manifest }) => id === name || manifest?.name === name,
+      ),
     candidates(job, excluded) {
       const now = clock.monotonicMs()
       return inOrder()

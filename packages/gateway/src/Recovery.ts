@@ -131,7 +131,6 @@ export async function sweep(
   account: Account.Account,
   agree: () => Promise<void>,
 ): Promise<void> {
-  await writeFailures(options)
   const left = await orphans(options, account.channel)
   if (left.length === 0) return
   const unknown = new Set<bigint>()

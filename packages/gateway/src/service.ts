@@ -76,6 +76,8 @@ export async function create(config: Config, ports: Ports): Promise<Gateway> {
     ...{ network, signer, privateKey, reader, chain, clock, limits, p256, events },
     channels: config.channels,
     async onReached(account) {
+      // First what was said to callers, then what providers say.
+      await Recovery.writeFailures(recovery)
       if (account.unusable !== undefined) await agree(account)
       await Recovery.sweep(recovery, account, () => agree(account))
       await Reconciliation.readState(account)
@@ -105,6 +107,9 @@ export async function create(config: Config, ports: Ports): Promise<Gateway> {
     Inclusion.collect({ database, reader, directory, clock, events }),
   )
 
+  // From then on gateways that do not show themselves are dead, and what they left running is ours to end.
+  const graceOver = setTimeout(() => background.wake('reading the providers'), limits.ownerGraceMs)
+
   const context: Context = {
     ...{ ...recovery, live, unwritten, owner: presence.owner, payments, capacity },
     ...{ network, directory, occupancy, random, unavailable },
@@ -119,6 +124,7 @@ export async function create(config: Config, ports: Ports): Promise<Gateway> {
       if (closing) return
       closing = true
       events.stopping()
+      clearTimeout(graceOver)
       const closed = once(server, 'close')
       server.close()
       server.closeIdleConnections()

@@ -86,7 +86,7 @@ export async function create(
   const start = () =>
     Service.create(config, {
       ...{ clock: Clock.system, random: Clock.random, chain },
-      log: pino({ level: process.env.GATEWAY_TEST_LOG ?? 'silent' }),
+      log: pino({ level: 'silent' }),
     })
   const world: World = {
     ...{ chain, providers, channels, config, databaseUrl, database, key, keyId },

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { z } from 'zod'
 import * as Databases from './Database.ts'
+import * as FakeProvider from './FakeProvider.ts'
 import * as Fixture from './Fixture.ts'
 
 // Our answers against OpenAI's own description of its API, where that is at hand.
@@ -25,7 +26,7 @@ function rewrite(value: Json): Json {
         : [name, rewrite(one)],
     )
   const schema = Object.fromEntries(entries)
-  return 'nullable' in value && value['nullable'] === true ? { anyOf: [schema, { type: 'null' }] } : schema
+  return 'nullable' in value && value.nullable === true ? { anyOf: [schema, { type: 'null' }] } : schema
 }
 
 /** A schema with those that it refers to. */
@@ -85,10 +86,10 @@ describe.skipIf(!present)('OpenAI’s schema', () => {
     schema.parse(await (await world.chat({ model: 'x' })).json())
     const [provider] = world.providers
     if (!provider) throw new Error('no provider')
-    provider.before = (n, response) => n === 2 && response.destroy()
+    provider.lie = (end) => FakeProvider.resign(end, { amount: 6n }, provider.privateKey)
     const { data } = Fixture.parse(await (await world.chat({ stream: true })).text())
     schema.parse(JSON.parse(data.at(-1) ?? ''))
-    provider.before = undefined
+    provider.lie = undefined
   })
 
   test('of the list of models', async () => {
