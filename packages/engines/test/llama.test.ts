@@ -132,6 +132,19 @@ test('a score longer than a chunk is the same wherever prompt and scored tokens 
     expect(await score(from)).toEqual(long.slice(from - 100))
 })
 
+test('past keys and values in f32 are a second scoring: near the first, and not it', slow, async () => {
+  await using first = await create()
+  await using second = await create({ kvCache: 'f32' })
+  expect([first.runtime.numerics.kvCache, second.runtime.numerics.kvCache]).toEqual(['f16', 'f32'])
+  const { promptTokens } = await first.prepare(job('Tell me about the river Nile.'), { startedMs: 0 })
+  const asked = { prompt: promptTokens.slice(0, 4), tokens: promptTokens.slice(4), top: 1 }
+  const [one, other] = [await first.score(asked), await second.score(asked)]
+  const differences = one.map(({ logprob }, i) => Math.abs(logprob - (other[i]?.logprob ?? Number.NaN)))
+  const mean = differences.reduce((sum, difference) => sum + difference, 0) / differences.length
+  expect(mean).toBeGreaterThan(0)
+  expect(mean).toBeLessThan(0.5)
+})
+
 test('a prompt that cannot fit by its length is refused without being tokenised', slow, async () => {
   await using engine = await create({ contextLength: 64 })
   const refused = engine.prepare(job('word '.repeat(100_000)), { startedMs: 0 })

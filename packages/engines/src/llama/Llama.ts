@@ -24,6 +24,8 @@ export type Options = {
   readonly sequences?: number
   /** By default one per processor. */
   readonly threads?: number
+  /** Numbers in which past keys and values are kept, by default f16; f32 is a second opinion on the same weights. */
+  readonly kvCache?: Message.Load['kvCache']
   /** `exact`: the slower runtime whose bits do not depend on the processor; it needs `cacheFolder` to keep its copy of the binding. */
   readonly variant?: { readonly kind: 'default' } | { readonly kind: 'exact'; readonly cacheFolder: string }
 }
@@ -49,6 +51,7 @@ export async function create(options: Options): Promise<LlamaEngine> {
     contextLength,
     sequences,
     threads,
+    kvCache: options.kvCache ?? 'f16',
     bindingFolder: variant.kind === 'exact' ? await Exact.prepareFolder(variant.cacheFolder) : undefined,
     determinism: variant.kind === 'exact' ? 'exact' : 'statistical',
   }

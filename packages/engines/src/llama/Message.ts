@@ -32,6 +32,7 @@ export type Load = {
   readonly contextLength: number | undefined
   readonly sequences: number
   readonly threads: number | undefined
+  readonly kvCache: 'f16' | 'f32'
   /** A folder that holds what the platform's binding package holds, used in its place. */
   readonly bindingFolder: string | undefined
   readonly determinism: Runtime.Runtime['determinism']

@@ -57,6 +57,10 @@ export async function load(options: Message.Load): Promise<Model> {
     batchSize,
     flashAttention: false,
     failedCreationRemedy: false,
+    ...(options.kvCache === 'f32' && {
+      experimentalKvCacheKeyType: 'F32',
+      experimentalKvCacheValueType: 'F32',
+    }),
   })
 
   const files = Binding.loadedFiles()
@@ -66,7 +70,7 @@ export async function load(options: Message.Load): Promise<Model> {
     version: llama.llamaCppRelease.release,
     binary: await Binding.digest(files),
     backend: Binding.backend(files),
-    numerics: { contextLength, batchSize, threads, flashAttention: false, kvCache: 'f16' },
+    numerics: { contextLength, batchSize, threads, flashAttention: false, kvCache: options.kvCache },
     sampler: Sampler.id,
     grammar: 'none',
     determinism: options.determinism,
