@@ -1,6 +1,6 @@
-import { Sampler } from '@counterfoil/protocol'
 import { Params as EngineParams } from '@counterfoil/engines'
-import { type Model, load } from '../../engines/src/llama/Model.ts'
+import { Sampler } from '@counterfoil/protocol'
+import { load, type Model } from '../../engines/src/llama/Model.ts'
 
 /** llama.cpp through node-llama-cpp in this process: no process of its own, no text, no protocol around it. */
 export type DirectLlama = AsyncDisposable & {

@@ -26,5 +26,16 @@ export async function interleave<A extends string, M extends string>(
     }
   return Object.fromEntries(
     [...collected].map(([arm, lists]) => [arm, Object.fromEntries(lists)]),
-  ) as Samples<A, M>
+  ) as unknown as Samples<A, M>
+}
+
+/** One metric of all arms. */
+export function metric<A extends string, M extends string>(
+  samples: Samples<A, M>,
+  name: M,
+): Readonly<Record<A, readonly number[]>> {
+  return Object.fromEntries((Object.keys(samples) as A[]).map((arm) => [arm, samples[arm][name]])) as Record<
+    A,
+    readonly number[]
+  >
 }

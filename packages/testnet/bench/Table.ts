@@ -20,20 +20,18 @@ export function toMarkdown({ mode, machine, rows }: Result): string {
     [
       row.section,
       row.what,
-      `${row.metric}, ${row.unit}`,
-      number(row.value.median),
-      spread(row.value),
-      row.ratio && row.baseline
-        ? `${number(row.ratio.median)} (${spread(row.ratio)}) of ${row.baseline}`
-        : '',
+      row.metric,
+      row.unit,
+      shown(row.value),
+      row.ratio ? `x ${shown(row.ratio)}` : row.isBaseline ? 'x 1' : '',
       String(row.samples),
     ].join(' | '),
   )
   return [
     `Machine: ${cpu}, ${cores} cores, ${memoryGiB} GiB memory, ${kernel}, ${platform}, Node ${node}. Mode: ${mode}.`,
     '',
-    '| section | what | measured | median | quartiles | ratio in the same round (quartiles) | rounds |',
-    '|---|---|---|--:|--:|---|--:|',
+    '| section | what | measured | unit | median (quartiles) | beside x 1, within a round | rounds |',
+    '|---|---|---|---|---|---|--:|',
     ...lines.map((line) => `| ${line} |`),
   ].join('\n')
 }
@@ -55,8 +53,9 @@ function number(value: number): string {
   return value.toFixed(Math.min(digits, 6))
 }
 
-function spread({ q1, q3 }: Quartiles): string {
-  return `${number(q1)} to ${number(q3)}`
+/** The median, and where there was more than one round its quartiles. */
+function shown({ q1, median, q3 }: Quartiles): string {
+  return q1 === q3 ? number(median) : `${number(median)} (${number(q1)} to ${number(q3)})`
 }
 
 /** The page was edited and its markers are gone. */

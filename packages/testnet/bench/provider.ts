@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto'
 import { join } from 'node:path'
 import { Llama } from '@counterfoil/engines'
-import { Bytes, Network, Offer, ProviderHttp, Trace } from '@counterfoil/protocol'
 import { Clock, Params as GatewayParams } from '@counterfoil/gateway'
+import { Bytes, Network, Offer, ProviderHttp, Trace } from '@counterfoil/protocol'
 import * as ProviderClient from '../../gateway/src/ProviderClient.ts'
 import * as Daemon from '../src/Daemon.ts'
 import * as Bed from './Bed.ts'
@@ -13,9 +13,8 @@ import * as Row from './Row.ts'
 import { cpuSecondsOfTree } from './Usage.ts'
 
 const section = 'Provider'
-const baseline = 'llama.cpp directly, same logits and sampler'
 const names = {
-  direct: baseline,
+  direct: 'llama.cpp directly, same logits and sampler',
   adapter: 'engine adapter (a process of its own, text)',
   daemon: 'provider daemon over HTTP (trace, claim on disk)',
   bare: 'llama.cpp directly, greedy, no logits',
@@ -136,12 +135,10 @@ const metrics = {
 
 function toRows(samples: Rounds.Samples<Arm, keyof typeof metrics>): readonly Row.Row[] {
   return (Object.keys(metrics) as (keyof typeof metrics)[]).flatMap((metric) =>
-    (Object.keys(names) as Arm[]).map((arm) =>
-      Row.of(
-        { section, what: names[arm], ...metrics[metric] },
-        samples[arm][metric],
-        arm === 'direct' ? undefined : { baseline, values: samples.direct[metric] },
-      ),
+    Row.compare<Arm>(
+      (arm) => ({ section, what: names[arm], ...metrics[metric] }),
+      Rounds.metric(samples, metric),
+      'direct',
     ),
   )
 }

@@ -19,9 +19,6 @@ import * as Params from './Params.ts'
 import * as Rounds from './Rounds.ts'
 import * as Row from './Row.ts'
 
-const section = 'Receipts verified'
-const baseline = 'node:crypto'
-
 /**
  * `verify` of one receipt with everything there is: job, output, salts, a trace of 50 tokens, the offer, the key and the
  * batch it stands in. Two P-256 signatures, the claim's and the offer's; nothing but a parsed key is cached. Per second of
@@ -29,23 +26,15 @@ const baseline = 'node:crypto'
  */
 export async function run(mode: Params.Mode): Promise<readonly Row.Row[]> {
   const { receipt, inputs } = sample()
-  const ports = { [baseline]: P256Node.create(), WebCrypto: webCryptoP256(), noble: p256Noble }
+  const arm = (p256: P256.P256) => () => verifications(receipt, { ...inputs, p256 }, mode.verify.cpuSeconds)
   const samples = await Rounds.interleave(
-    Object.fromEntries(
-      Object.entries(ports).map(([name, p256]) => [
-        name,
-        () => verifications(receipt, { ...inputs, p256 }, mode.verify.cpuSeconds),
-      ]),
-    ),
+    { 'node:crypto': arm(P256Node.create()), WebCrypto: arm(webCryptoP256()), noble: arm(p256Noble) },
     { warmup: mode.warmup, rounds: mode.verify.rounds },
   )
-  const base = samples[baseline]?.rate ?? []
-  return Object.entries(samples).map(([name, { rate }]) =>
-    Row.of(
-      { section, what: `P-256 by ${name}`, metric: 'receipts', unit: '1/s a core' },
-      rate,
-      name === baseline ? undefined : { baseline: `P-256 by ${baseline}`, values: base },
-    ),
+  return Row.compare(
+    (port) => ({ section: 'Receipts', what: `P-256 by ${port}`, metric: 'verified', unit: '1/s a core' }),
+    Rounds.metric(samples, 'rate'),
+    'node:crypto',
   )
 }
 
