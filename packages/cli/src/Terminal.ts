@@ -72,7 +72,7 @@ export function create(options: {
       const now = performance.now()
       if (moving && now - movedAt < Params.statusIntervalMs) return
       movedAt = now
-      stderr.write(`\r\u001b[K${errorColors.dim(line.slice(0, (stderr.columns ?? 80) - 1))}`)
+      stderr.write(`\r\u001b[K${errorColors.dim(line.slice(0, (stderr.columns || 80) - 1))}`)
       moving = true
     },
     document(value) {

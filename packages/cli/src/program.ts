@@ -15,7 +15,7 @@ const commands: Readonly<Record<string, () => Promise<Command>>> = {
 
 const help = `
 Exit codes: 0 all is well, 1 it did not work, 2 the command was not understood,
-3 the answer or receipt does not meet the policy.
+3 the answer or receipt does not meet the policy, 130 interrupted while starting.
 Errors are two lines on standard error: the cause, and how to fix it.`
 
 /** The command line: one command per file. Words of `argv` that name no command load all, for help and near matches. */

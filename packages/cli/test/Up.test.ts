@@ -4,7 +4,7 @@ import { mkdirSync, symlinkSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { defaultModel, defaultStoreDir, pull, Store } from '@counterfoil/models'
-import { RunFile } from '@counterfoil/testnet'
+import { Ports, RunFile } from '@counterfoil/testnet'
 import { beforeAll, expect, onTestFinished, test } from 'vitest'
 import { foil, home, main } from './Foil.ts'
 
@@ -41,7 +41,8 @@ type Document = {
 
 test('up stays up; ask, verify, keys and a second up use it; down ends it and leaves nothing', async () => {
   using own = homeWithModel()
-  const child = spawn(process.execPath, ['--conditions=source', main, 'up', '--json'], {
+  const port = String(await Ports.free()) // 8402 may be another network's on this machine
+  const child = spawn(process.execPath, ['--conditions=source', main, 'up', '--json', '--port', port], {
     env: { PATH: process.env.PATH, COUNTERFOIL_HOME: own.dir },
     stdio: ['ignore', 'pipe', 'pipe'],
   })
@@ -64,6 +65,7 @@ test('up stays up; ask, verify, keys and a second up use it; down ends it and le
   })
   const { answer, baseURL, apiKey, started, model } = JSON.parse(text) as Document
   expect(started).toBe(true)
+  expect(baseURL).toBe(`http://127.0.0.1:${port}/v1`)
   expect(answer.text).toContain('Tokyo')
   expect(answer.receipt.model.name).toBe(model.name)
   expect(answer.receipt.runtime.description).toContain('gumbel/1')

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { ChainError, chainEvidence, check, verifyingFetch } from '../src/index.ts'
 import { fakeChain } from './FakeChain.ts'
-import { FakeGateway, network, nowMs } from './FakeGateway.ts'
+import { digest, FakeGateway, network, nowMs } from './FakeGateway.ts'
 
 async function answered(gateway: FakeGateway) {
   const baseURL = await gateway.listen()
@@ -48,4 +48,13 @@ test('a chain that is away is an error that names it', async () => {
   const error = await chainEvidence(network, transcript).catch((thrown: unknown) => thrown)
   expect(error).toBeInstanceOf(ChainError)
   expect(error).toMatchObject({ network: 'fake', rpc: network.rpc })
+})
+
+test('an offer signed by another key of the provider: that key is read too', async () => {
+  await using gateway = new FakeGateway()
+  const { receipt, offer } = await answered(gateway)
+  await using chain = await fakeChain(gateway)
+  const keyId = digest('another key')
+  await chainEvidence(chain.network, { receipt, offer: { ...offer, offer: { ...offer.offer, keyId } } })
+  expect(new Set(chain.asked)).toEqual(new Set([gateway.key.keyId, keyId]))
 })

@@ -2,12 +2,13 @@ import { expect, test } from 'vitest'
 import * as EventStream from '../src/EventStream.ts'
 
 const text =
-  ': hello\r\n\r\ndata: {"a":1}\n\ndata:two\rdata: lines\r\revent: x\nid: 7\ndata: Tōkyō 東京\n\ndata: last'
+  ': hello\r\n\r\ndata: {"a":1}\n\ndata:two\r\ndata: lines\r\n\r\ndata:also\rtwo: not data\rdata: lines\r\revent: x\nid: 7\ndata: Tōkyō 東京\n\ndata: last'
 
 const events = [
   { comment: ' hello' },
   { data: '{"a":1}' },
   { data: 'two\nlines' },
+  { data: 'also\nlines' },
   { data: 'Tōkyō 東京' },
   { data: 'last' },
 ]

@@ -14,11 +14,13 @@ const zeros = { address: `0x${'00'.repeat(20)}`, word: `0x${'00'.repeat(32)}` } 
 /** A chain that knows the one key of a fake gateway, and its roots once that gateway says they are posted. */
 export async function fakeChain(
   gateway: FakeGateway,
-): Promise<AsyncDisposable & { readonly network: Network.Network }> {
+): Promise<AsyncDisposable & { readonly network: Network.Network; readonly asked: readonly string[] }> {
+  const asked: string[] = []
   const answer = (data: `0x${string}`): string => {
     const { functionName, args } = decodeFunctionData({ abi, data })
     if (functionName === 'key') {
       const { key } = gateway
+      asked.push(args[0])
       const known = args[0] === key.keyId
       return encodeFunctionResult({
         abi,
@@ -57,6 +59,7 @@ export async function fakeChain(
   const rpc = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
   return {
     network: { ...network, rpc },
+    asked,
     async [Symbol.asyncDispose]() {
       server.closeAllConnections()
       await new Promise((resolve) => server.close(resolve))

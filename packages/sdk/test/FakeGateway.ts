@@ -59,6 +59,7 @@ export type Lies = {
   readonly withholdDone?: boolean
   readonly errorAfter?: number
   readonly neverEnds?: boolean
+  readonly neverGivesReceipt?: boolean
 }
 
 /** A gateway and its one provider in one: signs real receipts over a made-up answer. */
@@ -157,6 +158,7 @@ export class FakeGateway {
       })
     if (request.url === '/v1/network') return void json(200, network)
     const id = request.url?.match(/^\/v1\/receipts\/(0x[0-9a-f]{64})$/)?.[1]
+    if (id && this.lies.neverGivesReceipt) return
     if (id) {
       const transcript = this.#transcripts.get(id)
       if (!transcript || this.lies.withholdReceipt) return void refuse(404, 'receipt_not_found')

@@ -334,3 +334,31 @@ test('a Request object works like a URL', async () => {
   expect(response.status).toBe(200)
   expect(response.headers.get('x-receipt-id')).toMatch(/^0x[0-9a-f]{64}$/)
 })
+
+/** The checking fetch without a client on top. */
+async function ask(gateway: FakeGateway, init: RequestInit = {}, body: object = question): Promise<Response> {
+  const baseURL = await gateway.listen()
+  return verifyingFetch({ least: 'signed', network, evidence: gateway.evidence, now: () => nowMs })(
+    `${baseURL}/chat/completions`,
+    { method: 'POST', headers: { authorization: 'Bearer key' }, body: JSON.stringify(body), ...init },
+  )
+}
+
+test('who cancels the body leaves the gateway, without an abort signal', async () => {
+  await using gateway = new FakeGateway({ neverEnds: true })
+  const { body } = await ask(gateway, {}, { ...question, stream: true })
+  const reader = body?.getReader()
+  await reader?.read()
+  await reader?.cancel()
+  await expect.poll(() => gateway.closedEarly).toBe(1)
+})
+
+test('an abort while the answer is checked is an abort', async () => {
+  await using gateway = new FakeGateway({ neverGivesReceipt: true })
+  const controller = new AbortController()
+  const answer = ask(gateway, { signal: controller.signal })
+  const rejected = expect(answer).rejects.toMatchObject({ name: 'AbortError' })
+  await expect.poll(() => gateway.paths.at(-1)).toMatch(/receipts/)
+  controller.abort()
+  await rejected
+})
