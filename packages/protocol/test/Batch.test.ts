@@ -47,6 +47,17 @@ describe('Batch', () => {
     expect(Batch.includes(Batch.fromJson(one.batch), claim, one.path)).toBe(false)
   })
 
+  it('takes whatever is at its limits', () => {
+    const limits = {
+      ...(Batch.toJson(Example.root) as object),
+      first: '0',
+      end: `${2n ** 32n}`,
+      postedAt: 0,
+      dueAt: 0,
+    }
+    expect(Batch.fromJson(limits)).toMatchObject({ end: 2n ** 32n, postedAt: 0, dueAt: 0 })
+  })
+
   it('counts epochs from 1970 in whole lengths', () => {
     expect([0, 599, 600, 1199, 1200].map((seconds) => Batch.epochAt(seconds, 600))).toEqual([
       0n,

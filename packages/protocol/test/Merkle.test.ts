@@ -150,6 +150,14 @@ describe('Merkle', () => {
     expect(Merkle.verifyConsistency({ ...sizes, root1, root2: root1, path: [] })).toBe(false)
   })
 
+  it('finds a tree consistent with itself, and with no other of its size', () => {
+    const root1 = Merkle.hashLeaf(Uint8Array.of(1))
+    const proof = { size1: 3n, size2: 3n, root1, root2: root1, path: [] }
+    expect(Merkle.verifyConsistency(proof)).toBe(true)
+    expect(Merkle.verifyConsistency({ ...proof, root2: Merkle.emptyRoot })).toBe(false)
+    expect(Merkle.verifyConsistency({ ...proof, path: [root1] })).toBe(false)
+  })
+
   it('begins every tree with the empty one, and with no other root of size 0', () => {
     const root2 = Merkle.hashLeaf(Uint8Array.of(1))
     const proof = { size1: 0n, size2: 1n, root1: Merkle.emptyRoot, root2, path: [] }

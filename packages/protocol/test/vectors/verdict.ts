@@ -91,6 +91,26 @@ const roots = (change: Partial<Batch.BatchRoot>): World => ({
   roots: [{ ...Example.root, ...change }],
 })
 
+/** An answer from the first to the last millisecond of a key's validity of one second, under an offer of such validity. */
+function onTheSecond(validity: Partial<Offer.Offer['validity']>): World {
+  const time = {
+    started: Example.day * 1000,
+    firstToken: Example.day * 1000,
+    ended: (Example.day + 1) * 1000,
+  }
+  const world = offers({ validity: { ...Example.offer.validity, ...validity } }, { time })
+  return { ...world, keys: [{ ...Example.key, notBefore: Example.day, notAfter: Example.day + 1 }] }
+}
+
+/** The claim under another number, at that place of its batch. */
+function placed(sequence: bigint, end: bigint, index: number): World {
+  const changed = { ...Example.claim, sequence }
+  const leaves = Example.leaves.with(index, Claim.id(changed))
+  const evidence: Receipt.Receipt['evidence'] = [{ kind: 'inclusion', path: Batch.prove(leaves, index) }]
+  const receipt = { claim: changed, signature: Example.signClaim(changed), evidence }
+  return { ...honest, receipt, roots: [{ ...Example.root, end, root: Batch.root(leaves) }] }
+}
+
 const other: Bytes.Hex = `0x${'0d'.repeat(32)}`
 const otherKey: Key.ReceiptKey = {
   ...Example.key,
@@ -140,6 +160,15 @@ const rows: readonly Row[] = [
     'holds',
   ],
   ['a key revoked after the batch', keys({ revokedAt: Example.root.postedAt + 1 }), 'holds', 'holds'],
+  ['a key valid from the first to the last millisecond', onTheSecond({}), 'holds', 'holds'],
+  [
+    'an offer that begins in the same millisecond',
+    onTheSecond({ notBefore: Example.day, notAfter: Example.day + 1 }),
+    'holds',
+    'holds',
+  ],
+  ['the first number of its batch', placed(3n, 9n, 0), 'holds', 'holds'],
+  ['the last number of its batch', placed(8n, 9n, 5), 'holds', 'holds'],
   [
     'an offer that begins with the answer',
     offers({ validity: { notBefore: Example.day, notAfter: Example.day + 1 } }),
@@ -334,6 +363,12 @@ const rows: readonly Row[] = [
   ['a micro-unit too much', claims({ amount: claim.amount + 1n }), fails('charge-mismatch'), 'holds'],
   ['a micro-unit too little', claims({ amount: claim.amount - 1n }), fails('charge-mismatch'), 'holds'],
   [
+    'an offer that ends in the millisecond of the start',
+    onTheSecond({ notBefore: Example.day - 1, notAfter: Example.day }),
+    fails('offer-not-valid'),
+    'holds',
+  ],
+  [
     'before the offer',
     offers({ validity: { notBefore: Example.day + 1, notAfter: Example.day + 2 } }),
     fails('offer-not-valid'),
@@ -401,6 +436,18 @@ const rows: readonly Row[] = [
   ['another root on chain', roots({ root: other }), 'holds', fails('inclusion-invalid')],
   ['a number before its batch', roots({ first: 6n }), 'holds', fails('inclusion-invalid')],
   ['a number after its batch', roots({ end: 5n }), 'holds', fails('inclusion-invalid')],
+  [
+    'a number before its batch, no proof',
+    { ...roots({ first: 6n }), receipt: { ...Example.receipt, evidence: [] } },
+    'holds',
+    fails('inclusion-invalid'),
+  ],
+  [
+    'a number after its batch, no proof',
+    { ...roots({ end: 5n }), receipt: { ...Example.receipt, evidence: [] } },
+    'holds',
+    fails('inclusion-invalid'),
+  ],
   ['posted a second late', roots({ postedAt: Example.root.dueAt + 1 }), 'holds', fails('root-late')],
   [
     'salt of the request swapped for that of the answer',
