@@ -42,7 +42,7 @@ export const publicDelaySeconds = 86_400
 export const calibrationError = 1e-6
 /** mu0 is never below this: the worst context seen had 60 times the mean excess of the average one. */
 export const meanFloorPpm = 5_000
-/** Below 25,000 honest tokens the bound alone is above 0.0059 even where not one token showed an excess. */
+/** Even if not one token shows an excess the bound reaches the floor only after 32,400; below 25,000 it is of little use. */
 export const calibrationTokensMin = 25_000
 /** Two machines at least: what one machine never shows (its own bits) is what others differ by. */
 export const calibrationMachinesMin = 2
