@@ -11,6 +11,7 @@ const exported = {
   models: 'Models',
   channels: 'Channels',
   commitments: 'Commitments',
+  audits: 'Audits',
   testStable: 'TestStable',
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
+import {Audits} from "../src/Audits.sol";
 import {Voucher} from "../src/Channels.sol";
 import {Base} from "./Base.sol";
 import {ClaimsHarness} from "./ClaimsHarness.sol";
@@ -35,6 +36,7 @@ contract GasTest is Base {
         vm.prank(PROVIDER);
         commitments.post(keyId, epoch + 1, keccak256("root"), 10, 20);
         measured("Commitments.post, later ones");
+        commitAndMeasure();
 
         redeemAndMeasure(Voucher(id, MODEL, 100, epoch), "Channels.redeem, a line's first");
         redeemAndMeasure(Voucher(id, MODEL, 300, epoch + 1), "Channels.redeem, later ones");
@@ -81,6 +83,15 @@ contract GasTest is Base {
         bytes memory signature = signed(voucher);
         channels.redeem(voucher, signature);
         measured(what);
+    }
+
+    function commitAndMeasure() private {
+        Audits audits = new Audits(EPOCH);
+        audits.commit(currentEpoch(), keccak256("plan"), 64);
+        vm.warp(block.timestamp + EPOCH);
+        audits.commit(currentEpoch(), keccak256("plan"), 64);
+        measured("Audits.commit");
+        vm.warp(block.timestamp - EPOCH);
     }
 
     function closeNowAndMeasure() private {

@@ -23,6 +23,7 @@ interface Vm {
     function startPrank(address sender) external;
     function stopPrank() external;
     function warp(uint256 timestamp) external;
+    function roll(uint256 blockNumber) external;
     function chainId(uint256 id) external;
     function etch(address account, bytes calldata code) external;
     function mockCall(address callee, bytes calldata data, bytes calldata returned) external;
