@@ -1,3 +1,4 @@
+import { sql } from 'kysely'
 import type { Balances } from './Balances.ts'
 import type { Database, Executor } from './Database.ts'
 
@@ -25,7 +26,8 @@ export type Attempt = {
 }
 
 export type Begun =
-  | { readonly kind: 'begun'; readonly attemptId: bigint; readonly createdAt: Date }
+  /** `again` where the same request had failed before: a provider may still hold the claim of that time. */
+  | { readonly kind: 'begun'; readonly attemptId: bigint; readonly again: boolean }
   /** The key's free balance is below the worst-case price. */
   | { readonly kind: 'quota' }
   /** This request stands in the journal already, in this state. */
@@ -68,7 +70,8 @@ export async function begin(
             .where('requests.state', '=', 'failed')
             .where('requests.key_id', '=', entry.keyId),
         )
-        .returning('created_at')
+        // A row that was there before has a transaction that changed it (Postgres, system columns).
+        .returning(sql<boolean>`(xmax <> 0)`.as('again'))
         .executeTakeFirst()
       if (!inserted) {
         const known = await tx
@@ -86,7 +89,7 @@ export async function begin(
       const attemptId = await insertAttempt(tx, entry.request, attempt)
       // Last, so that the key's row is locked for the shortest time.
       if (!(await balances.reserve(tx, entry.keyId, attempt.reserved))) throw new Rollback()
-      return { kind: 'begun', attemptId, createdAt: inserted.created_at }
+      return { kind: 'begun', attemptId, again: inserted.again }
     })
   } catch (error) {
     if (error instanceof Rollback) return { kind: 'quota' }
@@ -102,7 +105,7 @@ export async function again(
   balances: Balances,
   entry: Pick<Entry, 'request' | 'keyId'>,
   attempt: Attempt,
-): Promise<{ readonly kind: 'begun'; readonly attemptId: bigint } | { readonly kind: 'quota' }> {
+): Promise<Extract<Begun, { readonly kind: 'begun' | 'quota' }>> {
   try {
     return await database.transaction().execute(async (tx) => {
       const { reserved } = await tx
@@ -119,7 +122,7 @@ export async function again(
         .where('request', '=', entry.request)
         .execute()
       if (!(await balances.reserve(tx, entry.keyId, attempt.reserved - reserved))) throw new Rollback()
-      return { kind: 'begun', attemptId } as const
+      return { kind: 'begun', attemptId, again: false } as const
     })
   } catch (error) {
     if (error instanceof Rollback) return { kind: 'quota' }

@@ -107,7 +107,8 @@ export async function answer(relay: Relay, ask: Ask, caller: Caller): Promise<Ou
         if (result.kind === 'answered') return result
         if (result.kind === 'open') return { kind: 'refused', refusal: result.refusal }
         failure = pick(failure, result.refusal)
-        punish(relay, ask, candidate.account, result)
+        // A repeated request gets the claim of its first time, which may not fit any more: no lie.
+        punish(relay, ask, candidate.account, begun.again ? { ...result, blame: 'none' } : result)
         excluded.add(candidate.account)
         const last = caller.hasBegun() || caller.signal.aborted || attempt === Params.attemptsMax
         await fail(relay, ask, begun.attemptId, result.refusal.message, last)
@@ -205,6 +206,9 @@ async function run(
     }
   } catch (error) {
     stream?.abort()
+    // Before its first delta a cancelled job ends in an error, which says nothing against the provider.
+    if (cancelled && error instanceof Refusal.RefusedError)
+      return { kind: 'failed', refusal: gone, blame: 'none' }
     if (error instanceof Refusal.RefusedError) return refusedBy(relay, account, error.refusal)
     if (!(error instanceof ProviderError.ProviderError)) throw error
     if (cancelled) return { kind: 'open', refusal: gone }

@@ -58,6 +58,8 @@ export async function accept(
         acknowledged: false,
       })
       .execute()
+    // Refused at an earlier try of the same request, good now: one claim cannot be both in a voucher's lists.
+    await tx.deleteFrom('refused_claims').where('claim_id', '=', claimId).execute()
     await balances.settle(tx, row.key_id, row.reserved, claim.amount)
     return { kind: 'accepted' }
   })

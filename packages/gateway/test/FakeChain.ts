@@ -26,6 +26,7 @@ export function create(): FakeChain {
       models: address('2'),
       channels: address('3'),
       commitments: address('4'),
+      audits: address('6'),
       stable: address('5'),
     },
   }

@@ -233,7 +233,11 @@ export async function create(options: Options): Promise<FakeProvider> {
         : post.job.maxTokens <= self.tokens.length
           ? 'length'
           : 'stop'
-      if (finish === 'aborted' && sampled.length === 0) return void response.end()
+      if (finish === 'aborted' && sampled.length === 0) {
+        const body = { message: 'cancelled', type: 'server_error', param: null, code: 'unavailable' }
+        send(response, 'error', { error: body })
+        return void response.end()
+      }
       const end = conclude(post, sampled, finish, signed, startedMs)
       send(response, 'end', ProviderHttp.endToJson(end))
       response.end()

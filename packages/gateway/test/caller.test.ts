@@ -3,7 +3,7 @@ import { connect } from 'node:net'
 import { ChatRequest, Job, Nonce, Transcript } from '@counterfoil/protocol'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import * as Databases from './Database.ts'
-import type * as FakeProvider from './FakeProvider.ts'
+import * as FakeProvider from './FakeProvider.ts'
 import * as Fixture from './Fixture.ts'
 
 let databases: Databases.Databases
@@ -67,6 +67,9 @@ describe('a caller that leaves', () => {
     await Fixture.until(async () => (await world.balance()).reserved === 0n)
     expect(await world.balance()).toEqual({ balance: 1_000_000n, reserved: 0n })
     expect(provider.claims.size).toBe(0)
+    // And nothing is held against the provider.
+    provider.before = undefined
+    expect((await world.chat({})).status).toBe(200)
   })
 
   test('while it is still sending costs nothing', async () => {
@@ -198,6 +201,18 @@ describe('a nonce of the caller’s', () => {
     await Fixture.until(async () => (await world.chat({}, withNonce)).status === 200)
     expect(await world.balance()).toEqual({ balance: 1_000_000n - 5n, reserved: 0n })
   })
+})
+
+test('a claim of an earlier try that does not fit any more is not called a lie', async () => {
+  await start({ limits: { setAsideMs: 0 } })
+  provider.before = (n, response) => n === 3 && response.destroy()
+  await (await world.chat({ stream: true }, withNonce)).text()
+  provider.before = undefined
+  provider.lie = (end) =>
+    FakeProvider.resign(end, { epoch: end.receipt.claim.epoch - 5n }, provider.privateKey)
+  expect((await world.chat({}, withNonce)).status).toBe(502)
+  provider.lie = undefined
+  expect((await world.chat({})).status).toBe(200)
 })
 
 describe('an idempotency key', () => {
