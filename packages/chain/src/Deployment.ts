@@ -1,4 +1,4 @@
-import { channels, commitments, models, providers, testStable } from '@counterfoil/contracts/abi'
+import { audits, channels, commitments, models, providers, testStable } from '@counterfoil/contracts/abi'
 import type { Bytes, Network } from '@counterfoil/protocol'
 import { encodeDeployData } from 'viem'
 import * as Address from './Address.ts'
@@ -29,6 +29,10 @@ export async function deploy(wallet: Wallet, terms: Terms): Promise<Network.Netw
     wallet,
     encodeDeployData({ ...commitments, args: [providersAddress, BigInt(terms.epochSeconds)] }),
   )
+  const auditsAddress = await create(
+    wallet,
+    encodeDeployData({ ...audits, args: [BigInt(terms.epochSeconds)] }),
+  )
   const channelsAddress = await create(
     wallet,
     encodeDeployData({ ...channels, args: [stable, commitmentsAddress, BigInt(terms.closeDelaySeconds)] }),
@@ -38,6 +42,7 @@ export async function deploy(wallet: Wallet, terms: Terms): Promise<Network.Netw
     models: modelsAddress,
     channels: channelsAddress,
     commitments: commitmentsAddress,
+    audits: auditsAddress,
     stable,
   }
 }

@@ -14,6 +14,7 @@ const read = Decode.object({
     models: Decode.address,
     channels: Decode.address,
     commitments: Decode.address,
+    audits: Decode.address,
     stable: Decode.address,
   }),
 })

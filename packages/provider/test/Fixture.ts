@@ -30,6 +30,7 @@ export const network: Network.Network = {
     models: address(2),
     channels: address(3),
     commitments: address(4),
+    audits: address(6),
     stable: address(5),
   },
 }

@@ -36,6 +36,7 @@ export const network: Network.Network = Network.fromJson({
     models: `0x${'22'.repeat(20)}`,
     channels: `0x${'33'.repeat(20)}`,
     commitments: `0x${'44'.repeat(20)}`,
+    audits: `0x${'66'.repeat(20)}`,
     stable: `0x${'55'.repeat(20)}`,
   },
 })

@@ -12,6 +12,7 @@ const honest = {
     models: `0x${'02'.repeat(20)}`,
     channels: Example.channels,
     commitments: `0x${'04'.repeat(20)}`,
+    audits: `0x${'06'.repeat(20)}`,
     stable: `0x${'05'.repeat(20)}`,
   },
 }
