@@ -8,7 +8,7 @@ export type Shape = { readonly contextLength: number; readonly sequences: number
 
 /**
  * How far prefill (`score`) may be from decode (`generate`) on one machine, in nats. The mean of honest pairs was 0.06 to
- * 0.09 (FACTS of the design, 690 tokens); an exact runtime states 0 for both.
+ * 0.09 over 690 tokens; an exact runtime states 0 for both.
  */
 export type Tolerance = { readonly mean: number; readonly each: number }
 

@@ -7,6 +7,7 @@ import { type Bytes, ModelManifest, Network } from '@counterfoil/protocol'
 import * as Anvil from './Anvil.ts'
 import * as Daemon from './Daemon.ts'
 import * as Genesis from './Genesis.ts'
+import * as Keeper from './Keeper.ts'
 import * as Params from './Params.ts'
 import * as Ports from './Ports.ts'
 import * as Postgres from './Postgres.ts'
@@ -171,23 +172,28 @@ async function start(
     ),
   )
   const apiKey = Secrets.apiKey(keys, 'local')
+  const startGateway = (port: number) =>
+    Daemon.create({
+      room: 'gateway',
+      name: 'gateway',
+      log: log('gateway'),
+      env: {
+        COUNTERFOIL_NETWORK: networkFile,
+        DATABASE_URL: databaseUrl,
+        GATEWAY_PORT: String(port),
+        GATEWAY_KEY_FILE: join(keys, 'gateway.key'),
+        GATEWAY_CHANNELS: channels.join(','),
+      },
+    })
   const gateway = await step(options, 'gateway', async () => {
     await credit(databaseUrl, apiKey)
-    return keep(
-      'gateway',
-      await Daemon.create({
-        room: 'gateway',
-        name: 'gateway',
-        log: log('gateway'),
-        env: {
-          COUNTERFOIL_NETWORK: networkFile,
-          DATABASE_URL: databaseUrl,
-          GATEWAY_PORT: String(options.port ?? (await Ports.prefer(Params.gatewayPort))),
-          GATEWAY_KEY_FILE: join(keys, 'gateway.key'),
-          GATEWAY_CHANNELS: channels.join(','),
-        },
-      }),
-    )
+    if (options.port !== undefined) return keep('gateway', await startGateway(options.port))
+    // Between our look at the port and the gateway's bind another network may take it: then any free one will do.
+    const preferred = await startGateway(await Ports.prefer(Params.gatewayPort)).catch((error: unknown) => {
+      if (error instanceof Keeper.FallenError && /EADDRINUSE/.test(error.message)) return startGateway(0)
+      throw error
+    })
+    return keep('gateway', preferred)
   })
   return {
     network,

@@ -6,7 +6,7 @@ export const referenceCandidates = 128
 export const marginMaxLogits = 4
 /** Statistics are integers of 1/10,000 logit, so that every machine computes the same scores from them. */
 export const unitsPerLogit = 10_000
-/** Least logit error granted to an honest runtime: the average one was seen at 0.06 to 0.09 (FACTS of the first runs). */
+/** Least logit error granted to an honest runtime: the average one was seen at 0.06 to 0.09 on the first model measured. */
 export const noiseFloorUnits = 600
 /** Excess at which a token counts in full. */
 export const fullExcessUnits = 2_000
@@ -17,6 +17,11 @@ export const statisticBytes = 8
 export const answerTokensMin = 64
 /** An answer counts in full when the mean score of its tokens reaches this. */
 export const fullAnswerScore = 0.1
+/**
+ * An X below 0.02 counts as 0: it moves no bet that matters, and an answer whose first scoring stays below it needs no
+ * second one. A third of honest answers would need one without this, one in sixteen does with it.
+ */
+export const answerFloorPpm = 20_000
 /** X of an answer and mu0 are integers of one millionth. */
 export const ppm = 1_000_000
 
