@@ -22,8 +22,7 @@ export function of(reference: readonly Sampler.Candidate[], claimed: Claimed): n
   const ranked = rank(reference)
   const logit = logitOf(ranked, claimed.token)
   if (logit === Number.NEGATIVE_INFINITY) return marginMaxLogits
-  // Masked tokens can't be drawn, so they are nobody's rivals.
-  const others = ranked.filter((one) => one.id !== claimed.token && Number.isFinite(one.logit))
+  const others = ranked.filter((one) => one.id !== claimed.token)
   if (claimed.temperature < Params.samplerTemperatureMin)
     return held(((others[0]?.logit ?? logit) - logit) / 2)
   const scored = (one: Sampler.Candidate): Scored => ({
@@ -39,6 +38,7 @@ export function of(reference: readonly Sampler.Candidate[], claimed: Claimed): n
       temperature: claimed.temperature,
       topP: claimed.topP,
     })
+  // Masked tokens can't be drawn, so they are nobody's rivals.
   const kept = ranked.slice(0, Params.samplerCandidates).filter((one) => Number.isFinite(one.logit))
   return closed(own, {
     rivals: kept.filter((one) => one.id !== claimed.token).map(scored),

@@ -1,4 +1,11 @@
-import { answerTokensMin, fullAnswerScore, fullExcessUnits, noiseFloorUnits, ppm } from './Params.ts'
+import {
+  answerFloorPpm,
+  answerTokensMin,
+  fullAnswerScore,
+  fullExcessUnits,
+  noiseFloorUnits,
+  ppm,
+} from './Params.ts'
 import type { Statistic } from './Statistic.ts'
 
 /**
@@ -15,18 +22,23 @@ export function token(statistic: Statistic, logprobFactor: number): number {
 }
 
 /**
- * X of an answer in millionths: `min(1, sum of scores / (0.1 * max(64, tokens)))`, rounded down.
+ * X of an answer in millionths: `min(1, sum of scores / (0.1 * max(64, tokens)))`, rounded down; 0 below 0.02.
  * @example Score.answer([{ first: 3_200, second: 3_200, spread: 0, logprob: 0 }], 1_000) // 156_250
  */
 export function answer(statistics: readonly Statistic[], logprobFactor: number): number {
-  return ofSum(
-    statistics.reduce((sum, one) => sum + token(one, logprobFactor), 0),
-    statistics.length,
+  const sum = statistics.reduce((total, one) => total + token(one, logprobFactor), 0)
+  const unitsPerFull = fullExcessUnits * fullAnswerScore
+  const x = Math.min(
+    ppm,
+    Math.floor((sum * (ppm / unitsPerFull)) / Math.max(answerTokensMin, statistics.length)),
   )
+  return x < answerFloorPpm ? 0 : x
 }
 
-/** X of an answer of so many tokens from the sum of its token scores. */
-export function ofSum(sum: number, tokens: number): number {
-  const unitsPerFull = fullExcessUnits * fullAnswerScore
-  return Math.min(ppm, Math.floor((sum * (ppm / unitsPerFull)) / Math.max(answerTokensMin, tokens)))
+/**
+ * Whether an answer has to be scored a second time, given the statistics of one scoring: a second can only lower each
+ * token's score, so an X of 0 stays 0.
+ */
+export function needsSecond(first: readonly Statistic[], logprobFactor: number): boolean {
+  return answer(first, logprobFactor) > 0
 }

@@ -3,7 +3,7 @@ import { DecodeError } from '../Decode.ts'
 import type * as Sampler from '../Sampler.ts'
 import type * as Trace from '../Trace.ts'
 import * as Margin from './Margin.ts'
-import { marginMaxLogits, noiseFloorUnits, statisticBytes, unitsPerLogit } from './Params.ts'
+import { marginMaxLogits, statisticBytes, unitsPerLogit } from './Params.ts'
 
 /**
  * What an audit keeps of one token, in 1/10,000 logit, each rounded in the provider's favour; 8 bytes, big-endian:
@@ -28,7 +28,7 @@ export type Reference = { readonly candidates: readonly Sampler.Candidate[]; rea
 
 /**
  * The statistic of one token of a trace. The second reference, numerically different from the first, may be left out
- * where {@link needsSecond} says so.
+ * where `Score.needsSecond` says so.
  * @example Statistic.of({ id: 7, logprob: -709 }, draw, [{ candidates, logprob: -0.69 }])
  */
 export function of(
@@ -52,14 +52,6 @@ export function of(
     spread: second === first ? 0 : spreadUnits(first, second),
     logprob: Math.min(logprob(first), logprob(second)),
   }
-}
-
-/**
- * Whether a second scoring could change this token's score: below the least noise that is granted, 0.12 logit, the
- * minimum over two references scores 0 whatever the second says.
- */
-export function needsSecond(first: Statistic): boolean {
-  return Math.max(first.first, first.logprob) > 2 * noiseFloorUnits
 }
 
 export function encode(statistics: readonly Statistic[]): Uint8Array {

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import type { Sampler } from '../../src/index.ts'
+import { Sampler } from '../../src/index.ts'
 import * as Margin from '../../src/sampled/Margin.ts'
 import * as Oracle from './Oracle.ts'
 import * as Random from './Random.ts'
@@ -103,6 +103,25 @@ describe('Margin.of', () => {
     }
     expect(total).toBeGreaterThan(50)
     expect(reached / total).toBeGreaterThan(0.9)
+  })
+
+  it('of a token outside the 64 is what entering takes, or more where it must also beat or push out others', () => {
+    let entering = 0
+    for (const topP of [1, 0.999])
+      for (let seed = 0; seed < 20; seed += 1) {
+        const logits = Array.from({ length: vocabulary }, (_, id) => -id / 200)
+        const random = Random.create(seed)
+        const one = { logits, temperature: 2, topP, seed: random.hex(32), choice: 0, position: seed }
+        // The one of them that scores best has the least to fear from the others.
+        const outside = Array.from({ length: 64 }, (_, i) => 64 + i)
+        const score = (token: number) => (logits[token] ?? 0) + 2 * Sampler.noise(token, one)
+        const token = outside.reduce((best, id) => (score(id) > score(best) ? id : best))
+        const enter = ((logits[63] ?? 0) - (logits[token] ?? 0)) / 2
+        const found = margin(one, token)
+        expect(found).toBeGreaterThanOrEqual(enter - 1e-6)
+        if (found < enter + 1e-6) entering += 1
+      }
+    expect(entering).toBeGreaterThan(5)
   })
 
   it('below T = 1e-3 is half the gap to the highest logit', () => {
