@@ -3,8 +3,8 @@
     python requantize.py MODEL.gguf FOLDER [Q8_0 Q5_0 Q4_0 ...]
 
 Every quantised tensor is brought to f32 and from there to the kind asked for; metadata, names and order of tensors stay.
-The special kind NOISE keeps the model's own kinds, but moves every weight by a seeded Gaussian of 3 % of its row's spread
-before quantising again: a different model of the same shape.
+Two special kinds keep the model's own kinds of numbers: NOISE moves every weight by a seeded Gaussian of 3 % of its row's
+spread before quantising again, a different model of the same shape; PRUNED leaves two of its layers out, a smaller one.
 Needs gguf from PyPI; `sh requantize.sh` makes an environment for it outside the repository.
 """
 
@@ -25,20 +25,35 @@ PLAIN = (Kind.F32, Kind.F16, Kind.BF16)
 # Written by GGUFWriter itself.
 OWN_FIELDS = ("GGUF.version", "GGUF.tensor_count", "GGUF.kv_count", "general.architecture", "general.file_type")
 NOISE_SHARE = 0.03
+PRUNED_LAYERS = (14, 15)
 
 
-def copy_fields(reader: GGUFReader, writer: GGUFWriter) -> None:
+def copy_fields(reader: GGUFReader, writer: GGUFWriter, layers_left_out: int) -> None:
     for field in reader.fields.values():
         if field.name in OWN_FIELDS:
             continue
         kind = field.types[0]
         sub_type = field.types[-1] if kind == GGUFValueType.ARRAY else None
-        writer.add_key_value(field.name, field.contents(), kind, sub_type=sub_type)
+        value = field.contents()
+        if field.name.endswith(".block_count"):
+            value -= layers_left_out
+        writer.add_key_value(field.name, value, kind, sub_type=sub_type)
+
+
+def place(tensor: str, left_out: tuple[int, ...]) -> str | None:
+    """A tensor's name once some layers are left out; None for those of these layers."""
+    block, number, *rest = tensor.split(".", 2)
+    if block != "blk":
+        return tensor
+    layer = int(number)
+    if layer in left_out:
+        return None
+    return ".".join([block, str(layer - sum(one < layer for one in left_out)), *rest])
 
 
 def reweigh(tensor, name: str, noise: np.random.Generator):
     """The tensor's bytes in the kind asked for, and that kind."""
-    if tensor.tensor_type in PLAIN:
+    if name == "PRUNED" or tensor.tensor_type in PLAIN:
         return tensor.data, tensor.tensor_type
     weights = quants.dequantize(tensor.data, tensor.tensor_type)
     if name == "NOISE":
@@ -55,13 +70,17 @@ def requantize(source: str, target: str, name: str) -> str:
     architecture = reader.fields["general.architecture"].contents()
     part = f"{target}.part"
     writer = GGUFWriter(part, architecture)
-    copy_fields(reader, writer)
+    left_out = PRUNED_LAYERS if name == "PRUNED" else ()
+    copy_fields(reader, writer, len(left_out))
     own_type = reader.fields["general.file_type"].contents() if "general.file_type" in reader.fields else 0
     writer.add_file_type(int(FILE_TYPES.get(name, own_type)))
     noise = np.random.default_rng(4)
     for tensor in reader.tensors:
+        own_name = place(tensor.name, left_out)
+        if own_name is None:
+            continue
         data, kind = reweigh(tensor, name, noise)
-        writer.add_tensor(tensor.name, data, raw_dtype=kind)
+        writer.add_tensor(own_name, data, raw_dtype=kind)
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
     writer.write_tensors_to_file()
@@ -77,7 +96,7 @@ def main() -> None:
         sys.exit(__doc__)
     source, folder, *names = sys.argv[1:]
     os.makedirs(folder, exist_ok=True)
-    for name in names or ["Q8_0", "Q5_0", "Q4_0", "NOISE"]:
+    for name in names or ["Q8_0", "Q5_0", "Q4_0", "NOISE", "PRUNED"]:
         target = os.path.join(folder, f"{name.lower()}.gguf")
         print(f"{requantize(source, target, name)}  {target}", flush=True)
 
