@@ -16,6 +16,8 @@ export type Noun =
   | 'evidence'
   | 'calibration'
   | 'history'
+  | 'audit'
+  | 'audit-leaf'
 
 /**
  * `H(noun, x) = sha256("counterfoil/<noun>/1" ‖ 0x00 ‖ x)`: the digest of every noun, separated from all others by its name.

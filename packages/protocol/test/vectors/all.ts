@@ -1,5 +1,6 @@
 import { calibration, history, sampled } from '../sampled/vectors.ts'
 import { access } from './access.ts'
+import { audit } from './audit.ts'
 import { batch } from './batch.ts'
 import { canonicalJson } from './canonicalJson.ts'
 import { claim } from './claim.ts'
@@ -23,6 +24,7 @@ import { voucher } from './voucher.ts'
 /** Every noun's vectors by the folder they are written to, which has the name of the noun's page. */
 export const all: Readonly<Record<string, Vectors>> = {
   access,
+  audit,
   batch,
   calibration,
   'canonical-json': canonicalJson,
