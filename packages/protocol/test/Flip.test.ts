@@ -8,6 +8,7 @@ import {
   Job,
   Offer,
   Output,
+  type P256,
   Receipt,
   type Report,
   Trace,
@@ -20,6 +21,17 @@ import { p256Node } from './reference/NodeCrypto.ts'
 // Every single bit of what a payer holds, changed one at a time: each change is refused by a decoder or by the verdict that
 // names what was changed.
 
+/** Checks that repeat word for word (the offer's, in most flips) are made once. */
+const known = new Map<string, Promise<boolean>>()
+const p256: P256.P256 = {
+  verify(input) {
+    const name = [input.message, input.signature, input.publicKey].map(Bytes.toHex).join()
+    const answer = known.get(name) ?? p256Node.verify(input)
+    known.set(name, answer)
+    return answer
+  },
+}
+
 const honest: Inputs = {
   job: Example.job,
   output: Example.output,
@@ -30,12 +42,16 @@ const honest: Inputs = {
   roots: [Example.root],
   policy: { least: 'committed' },
   now: Example.now,
-  p256: p256Node,
+  p256,
 }
 const text = (utf8: Uint8Array) => new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(utf8)
 
-function* flips(bytes: Uint8Array): Generator<{ readonly bit: number; readonly bytes: Uint8Array }> {
-  for (let bit = 0; bit < 8 * bytes.length; bit += 1) {
+function* flips(
+  bytes: Uint8Array,
+  from = 0,
+  to = bytes.length,
+): Generator<{ readonly bit: number; readonly bytes: Uint8Array }> {
+  for (let bit = 8 * from; bit < 8 * to; bit += 1) {
     const copy = bytes.slice()
     copy[bit >> 3] = (copy[bit >> 3] ?? 0) ^ (0x80 >> (bit & 7))
     yield { bit, bytes: copy }
@@ -70,7 +86,7 @@ function expected(receipt: Receipt.Receipt): readonly [signed: string, committed
     return receipt.signature === Example.receipt.signature
       ? ['holds', 'fails inclusion-invalid']
       : ['fails signature-invalid', 'holds']
-  expect(differs).toHaveLength(1)
+  if (differs.length !== 1) expect.fail(`one bit changed ${differs.join()}`)
   const [field] = differs
   const signed =
     field === 'keyId'
@@ -86,8 +102,10 @@ const jsonOf = (value: unknown): string => (typeof value === 'object' ? JSON.str
 
 async function expectRefused(receipt: Receipt.Receipt, place: string): Promise<void> {
   const report = await verify(receipt, honest)
-  expect([reasonOf(report, 'signed'), reasonOf(report, 'committed')], place).toEqual(expected(receipt))
-  expect(report.judgement.met, place).toBe(false)
+  const said = [reasonOf(report, 'signed'), reasonOf(report, 'committed')]
+  // Compared before it is expected: an expectation costs more than a check, and there are thousands.
+  if (said.join() !== expected(receipt).join()) expect(said, place).toEqual(expected(receipt))
+  if (report.judgement.met) expect.fail(`${place}: the policy is met`)
 }
 
 describe('a bit changed', () => {
@@ -96,26 +114,42 @@ describe('a bit changed', () => {
     expect(report.judgement).toEqual({ met: true })
   })
 
-  it('in the bytes of the receipt', async () => {
+  /** Every bit of `bytes` from byte `from` to before `to`; how many reached a verdict and how many a decoder refused. */
+  async function countRefused(
+    bytes: Uint8Array,
+    [from, to]: readonly [number, number],
+    decode: (bytes: Uint8Array) => Receipt.Receipt,
+  ): Promise<{ readonly verdict: number; readonly refused: number }> {
     const reached = { verdict: 0, refused: 0 }
-    for (const { bit, bytes } of flips(Receipt.encode(Example.receipt))) {
-      const receipt = decoded(() => Receipt.decode(bytes, text))
+    for (const { bit, bytes: changed } of flips(bytes, from, to)) {
+      const receipt = decoded(() => decode(changed))
       if (receipt) await expectRefused(receipt, `bit ${bit}`)
       reached[receipt ? 'verdict' : 'refused'] += 1
     }
-    expect(reached.verdict).toBeGreaterThan(3500)
-    expect(reached.refused).toBeGreaterThan(500)
+    return reached
+  }
+
+  const encoded = Receipt.encode(Example.receipt)
+  it.each([
+    ['first half of the claim', 0, 256, 1824, 224],
+    ['second half of the claim', 256, 512, 1000, 100],
+    ['signature', 512, 576, 512, 0],
+    ['evidence', 576, encoded.length, 100, 500],
+  ])('in the %s, as bytes', async (_, from, to, verdicts, refusals) => {
+    const reached = await countRefused(encoded, [from, to], (bytes) => Receipt.decode(bytes, text))
+    expect(reached.verdict + reached.refused).toBe(8 * (to - from))
+    expect(reached.verdict).toBeGreaterThanOrEqual(verdicts)
+    expect(reached.refused).toBeGreaterThanOrEqual(refusals)
   })
 
-  it('in the JSON of the receipt', async () => {
-    const reached = { verdict: 0, refused: 0 }
-    for (const { bit, bytes } of flips(Bytes.fromText(JSON.stringify(Receipt.toJson(Example.receipt))))) {
-      const receipt = decoded(() => Receipt.fromJson(JSON.parse(text(bytes))))
-      if (receipt) await expectRefused(receipt, `bit ${bit}`)
-      reached[receipt ? 'verdict' : 'refused'] += 1
-    }
-    expect(reached.verdict).toBeGreaterThan(1000)
-    expect(reached.refused).toBeGreaterThan(1000)
+  const json = Bytes.fromText(JSON.stringify(Receipt.toJson(Example.receipt)))
+  it.each([0, 1, 2, 3])('in quarter %i of the receipt as JSON', async (quarter) => {
+    const [from, to] = [quarter, quarter + 1].map((i) => Math.floor((i * json.length) / 4))
+    const reached = await countRefused(json, [from ?? 0, to ?? 0], (bytes) =>
+      Receipt.fromJson(JSON.parse(text(bytes))),
+    )
+    expect(reached.verdict).toBeGreaterThan(200)
+    expect(reached.refused).toBeGreaterThan(200)
   })
 
   /** Each bit of a canonical JSON text: refused, or the signed rung fails with `code`. */
@@ -130,8 +164,8 @@ describe('a bit changed', () => {
       const changed = decoded(() => decode(JSON.parse(text(bytes))))
       if (changed === undefined) continue
       const report = await verify(Example.receipt, { ...honest, ...inputs(changed) })
-      expect(reasonOf(report, 'signed'), `bit ${bit}`).toBe(`fails ${code}`)
-      expect(report.judgement.met).toBe(false)
+      const said = reasonOf(report, 'signed')
+      if (said !== `fails ${code}` || report.judgement.met) expect.fail(`bit ${bit}: ${said}`)
       verdicts += 1
     }
     expect(verdicts).toBeGreaterThan(100)
@@ -162,7 +196,8 @@ describe('a bit changed', () => {
       const offer = decoded(() => Offer.decode(bytes))
       if (!offer) continue
       const report = await verify(Example.receipt, { ...honest, offer: { ...Example.signedOffer, offer } })
-      expect(reasonOf(report, 'signed'), `bit ${bit}`).toBe('fails offer-mismatch')
+      const said = reasonOf(report, 'signed')
+      if (said !== 'fails offer-mismatch') expect.fail(`bit ${bit}: ${said}`)
     }
   })
 
