@@ -1,0 +1,66 @@
+import * as Evidence from './Evidence.ts'
+import { type Observation, type Signal, scores, signals } from './Observation.ts'
+import * as Params from './Params.ts'
+
+export type Judgement = {
+  /** Undefined while the evidence does not suffice. */
+  readonly outcome: 'consistent' | 'not-consistent' | undefined
+  /** Against "this API serves the reference": reaches 1/0.0007 for honest APIs with a chance below that. */
+  readonly evidence: number
+  readonly signals: readonly Standing[]
+}
+
+export type Standing = {
+  readonly signal: Signal
+  readonly answers: number
+  /** Mean score; null while there is none. */
+  readonly mean: number | null
+  readonly evidenceAgainst: number
+  readonly evidenceFor: number
+}
+
+/**
+ * Weighs what was observed so far. May be asked after every answer: the error bounds hold at whatever time one stops.
+ * - not consistent: the weighted mean of the signals' evidence reaches `1/evidenceError`. A signal without answers holds 1.
+ * - consistent: greedy and sampled answers both exclude a mean as high as `faulty`, and so do log-probabilities where given.
+ * @example Judgement.of([]).outcome // undefined
+ */
+export function of(observations: readonly Observation[]): Judgement {
+  const scored = observations.map(scores)
+  const standings = signals.map((signal): Standing => {
+    const own = scored.flatMap((one) => one[signal] ?? [])
+    const { honest, faulty } = Params.signals[signal]
+    return {
+      signal,
+      answers: own.length,
+      mean: own.length === 0 ? null : own.reduce((sum, score) => sum + score, 0) / own.length,
+      evidenceAgainst: Evidence.above(own, honest),
+      evidenceFor: Evidence.below(own, faulty),
+    }
+  })
+  const evidence = standings.reduce(
+    (sum, { signal, evidenceAgainst }) => sum + Params.signals[signal].weight * evidenceAgainst,
+    0,
+  )
+  return { outcome: decide(evidence, standings), evidence, signals: standings }
+}
+
+function decide(evidence: number, standings: readonly Standing[]): Judgement['outcome'] {
+  if (evidence >= 1 / Params.evidenceError) return 'not-consistent'
+  const isClear = standings.every(
+    ({ signal, answers, evidenceFor }) =>
+      evidenceFor >= 1 / Params.falseAllClear || (signal === 'logprobs' && answers < Params.logprobsRequired),
+  )
+  return isClear ? 'consistent' : undefined
+}
+
+/** Intervals of the signals' means, wrong with a chance of at most `2 * intervalError` each, whenever one stops. */
+export function intervals(observations: readonly Observation[]): Readonly<Record<Signal, Evidence.Interval>> {
+  const scored = observations.map(scores)
+  const interval = (signal: Signal) =>
+    Evidence.interval(
+      scored.flatMap((one) => one[signal] ?? []),
+      Params.intervalError,
+    )
+  return { greedy: interval('greedy'), sampled: interval('sampled'), logprobs: interval('logprobs') }
+}
