@@ -11,3 +11,18 @@ export const pollMs = 250
 export const inclusionTimeoutMs = 60_000
 /** Providers that one call of `Providers.page` returns; the contract's own PAGE_MAX. */
 export const providersPageMax = 100
+/** Commitments that one call of `Audits.page` returns; the contract's own PAGE_MAX. */
+export const commitmentsPageMax = 256
+/** Blocks whose events one call asks for: what public nodes allow. */
+export const logBlocksMax = 10_000n
+
+/** Chains whose blocks somebody makes at will: anvil and hardhat. */
+export const developmentChainIds = [31_337, 1_337] as const
+/** A development chain finalizes two blocks behind its last: the third is the first that came after the commitment was final. */
+export const prevrandaoBlocks = 3n
+/** Ethereum finalizes within 13 minutes, its rollups' sequencers sooner: 15 leave room. */
+export const drandDelaySeconds = 900
+/** A relay that takes longer is left for the next. */
+export const relayTimeoutMs = 5_000
+/** A round is 300 characters of JSON. */
+export const relayAnswerCharsMax = 4_096

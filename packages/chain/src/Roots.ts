@@ -1,6 +1,7 @@
 import { commitments } from '@counterfoil/contracts/abi'
 import { Batch, type Bytes } from '@counterfoil/protocol'
 import { encodeFunctionData, type TransactionReceipt } from 'viem'
+import * as Address from './Address.ts'
 import type { At, Chain, Wallet } from './Chain.ts'
 import * as Transaction from './Transaction.ts'
 
@@ -53,6 +54,29 @@ export async function posted(
     args: [provider, epoch],
     blockTag: at,
   })
+}
+
+/** One posted batch: whose, and how many numbers it covers. */
+export type Posted = { readonly provider: Bytes.Hex; readonly keyId: Bytes.Hex; readonly jobs: number }
+
+/** Batches posted in these blocks by anybody, in order; at most `Params.logBlocksMax` blocks at once. */
+export async function postedIn(
+  chain: Chain,
+  { fromBlock, toBlock }: { readonly fromBlock: bigint; readonly toBlock: bigint },
+): Promise<readonly Posted[]> {
+  const events = await chain.publicClient.getContractEvents({
+    address: chain.network.contracts.commitments,
+    abi: commitments.abi,
+    eventName: 'Posted',
+    fromBlock,
+    toBlock,
+    strict: true,
+  })
+  return events.map(({ args: { provider, keyId, first, end } }) => ({
+    provider: Address.lower(provider),
+    keyId,
+    jobs: Number(end - first),
+  }))
 }
 
 /** Posts the root of a closed epoch; `first` is the previous batch's `end`, or 0. */

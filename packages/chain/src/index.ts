@@ -1,3 +1,7 @@
+export * as Audits from './Audits.ts'
+export { type Beacon, BeaconError } from './beacon/Beacon.ts'
+export * as Drand from './beacon/Drand.ts'
+export * as Prevrandao from './beacon/Prevrandao.ts'
 export { type At, type Chain, connect, connectWallet, noContracts, type Wallet } from './Chain.ts'
 export * as Channels from './Channels.ts'
 export { deploy, type Terms } from './Deployment.ts'
