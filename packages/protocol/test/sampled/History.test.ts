@@ -147,6 +147,9 @@ describe('TrackRecord.fold', () => {
       i % 16 === 0 ? ({ state: 'unopened', commit: one.commit, leaf: one.leaf, auditor } as const) : one,
     )
     expect(fold(hidden).peak).toBeLessThan(fold(shown).peak)
+    expect(fold(hidden).value).toBe(
+      fold(shown.map((one, i) => (i % 16 === 0 ? { ...one, x: 0 } : one))).value,
+    )
     expect(fold(hidden)).toMatchObject({ answers: 37, unopened: 3, tokens: 37 * 50 })
   })
 
@@ -205,10 +208,11 @@ describe('TrackRecord.judge', () => {
     expect(code(fold(Audits.audits(zeros(30), { now })))).toBe('history-short')
     expect(code(fold(Audits.audits(zeros(3), { now })))).toBe('history-short')
     expect(code(fold(Audits.audits(zeros(100), { now })))).toBe('holds')
-    const aged = fold(Audits.audits(zeros(100), { now: now - 5 * 86_400 }))
+    const aged = fold(Audits.audits(zeros(100), { now: now - 86_401 }))
     expect(TrackRecord.judge(aged, { standing, maxAgeSeconds: 86_400 })).toMatchObject({
       code: 'history-old',
     })
+    expect(TrackRecord.judge(aged, { standing, maxAgeSeconds: 86_401 }).outcome).toBe('holds')
     expect(TrackRecord.describe(fold([]))).toBe('nothing yet: too few audits')
   })
 
