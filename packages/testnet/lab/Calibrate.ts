@@ -1,6 +1,5 @@
-import { Bytes, Digest, Runtime } from '@counterfoil/protocol'
+import { Bytes, type Calibration, CalibrationRecords, Digest, Runtime } from '@counterfoil/protocol'
 import type { Recording } from './Recording.ts'
-import { type Calibration, CalibrationRecords } from './Sampled.ts'
 
 /**
  * The calibration that honest recordings of one model and one pair of runtimes give: mu0, the log-probability factor and

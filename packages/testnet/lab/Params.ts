@@ -7,12 +7,19 @@ export const contextTokens = 1024
 /** One thread an engine: with more, llama.cpp's spin-waits slow everybody else on a small machine. */
 export const threads = 1
 
-/** Resampled runs of each row: the issue asks for at least 20; the rest makes the 95th percentile mean something. */
-export const runs = 100
-/** Runs that begin after a million honest tokens, each a million tokens long to compute. */
-export const longRuns = 20
-/** Answers of a long run: a million tokens of 50-token answers. */
-export const longRunAnswers = 20_000
+/** How much a replay computes: runs of each row, long runs and how many tokens each, answers drawn for an average. */
+export type Size = {
+  readonly runs: number
+  readonly longRuns: number
+  readonly longRunTokens: number
+  readonly averagedAnswers: number
+}
+/** The issue asks for at least 20 runs; the rest makes the 95th percentile mean something. */
+export const full: Size = { runs: 200, longRuns: 50, longRunTokens: 1_000_000, averagedAnswers: 20_000 }
+/** For CI: within 20 s on a busy machine. */
+export const quick: Size = { runs: 21, longRuns: 5, longRunTokens: 1_000_000, averagedAnswers: 1_000 }
+/** Honest recordings of one runtime pair, from which mu0 comes: batches compute the same bits, so their runtime is the same. */
+export const calibrating: readonly string[] = ['honest', 'honest-batching']
 /** A run without conviction ends here; what has not been convicted by then is a hole and is listed as one. */
 export const answersMax = 3_000
 /** Share of false answers of the provider that cheats seldom. */

@@ -1,12 +1,11 @@
 import { join } from 'node:path'
-import { Bytes } from '@counterfoil/protocol'
+import { Bytes, Statistic } from '@counterfoil/protocol'
 import type { Asker, Behaviour } from './Behaviour.ts'
 import * as Journal from './Journal.ts'
 import type { Lab } from './Lab.ts'
 import * as Prompts from './Prompts.ts'
 import * as Recording from './Recording.ts'
 import * as Reference from './Reference.ts'
-import { Statistic } from './Sampled.ts'
 
 /**
  * Records a behaviour up to `tokens` tokens in all, going on where an earlier run ended, and returns the recording.

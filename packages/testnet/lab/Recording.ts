@@ -1,9 +1,8 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
-import { Bytes, Digest, type Runtime } from '@counterfoil/protocol'
+import { Bytes, Digest, type Runtime, Statistic } from '@counterfoil/protocol'
 import type { Behaviour } from './Behaviour.ts'
 import type * as Journal from './Journal.ts'
 import type { Mix } from './Prompts.ts'
-import { Statistic } from './Sampled.ts'
 
 /** What was recorded, how, and where; no name of a machine, only its processor's. */
 export type Circumstances = Pick<Behaviour, 'name' | 'kind' | 'title'> & {
@@ -85,10 +84,10 @@ export function write({ header, answers }: Recording): void {
  * A recording from the repository; one whose bytes are not those that its header names is refused.
  * @example Recording.read('honest').answers.length
  */
-export function read(name: string): Recording {
+export function read(name: string, from: URL = folder): Recording {
   // Written by `write` above and checked against its digest below; nothing foreign is read here.
-  const header: Header = JSON.parse(readFileSync(new URL(`${name}.json`, folder), 'utf8'))
-  const statistics = Statistic.decode(new Uint8Array(readFileSync(new URL(`${name}.bin`, folder))))
+  const header: Header = JSON.parse(readFileSync(new URL(`${name}.json`, from), 'utf8'))
+  const statistics = Statistic.decode(new Uint8Array(readFileSync(new URL(`${name}.bin`, from))))
   let at = 0
   const answers = header.answerTokens.map((tokens) => {
     at += tokens

@@ -1,10 +1,9 @@
 import type { Engine } from '@counterfoil/engines'
-import type { Job, Runtime, Trace } from '@counterfoil/protocol'
+import { type Job, type Runtime, SampledParams, Score, Statistic, type Trace } from '@counterfoil/protocol'
 import type { Behaviour } from './Behaviour.ts'
 import type { Lab } from './Lab.ts'
-import { Params, Score, Statistic } from './Sampled.ts'
 
-const [fullFactor] = Params.logprobFactors
+const [fullFactor] = SampledParams.logprobFactors
 
 /** What an audit found and what it cost. */
 export type Audit = {
@@ -34,7 +33,7 @@ export async function open(lab: Lab, kind: NonNullable<Behaviour['reference']>):
         const scored = await engine.score({
           prompt,
           tokens: trace.map((one) => one.id),
-          top: Params.referenceCandidates,
+          top: SampledParams.referenceCandidates,
         })
         return { references: scored.map(toReference), ms: performance.now() - began }
       }
@@ -77,9 +76,8 @@ function statistics(
   })
 }
 
-/** A token outside the candidates is bounded by the last of them. */
+/** The 128 highest, and the claimed token besides. */
 function toReference({ token, logit, logprob, top }: Engine.Scored): Statistic.Reference {
-  const last = top.at(-1)?.logit ?? logit
   const isIncluded = top.some((one) => one.id === token)
-  return { candidates: top, logprob: isIncluded ? logprob : logprob + last - logit }
+  return { candidates: isIncluded ? top : [...top, { id: token, logit }], logprob }
 }

@@ -1,5 +1,5 @@
+import { EProcess, SampledParams } from '@counterfoil/protocol'
 import * as Random from './Random.ts'
-import { EProcess, Params as Sampled } from './Sampled.ts'
 
 /** What an audited answer came to: X in millionths and its tokens. */
 export type Scored = { readonly x: number; readonly tokens: number }
@@ -43,21 +43,23 @@ export function convict(
     const answer = source(random)
     tokens += answer.tokens
     process = EProcess.next(process, { x: answer.x, mean: of.mean })
-    if (EProcess.value(process) >= Sampled.convictionValue) return { answers, tokens }
+    if (EProcess.value(process) >= SampledParams.convictionValue) return { answers, tokens }
   }
   return undefined
 }
 
-/** The highest evidence that one run ever reaches, and the process at its end. */
+/** The highest evidence that a run of so many tokens ever reaches, and the process at its end. */
 export function endure(
   source: Source,
-  of: { readonly seed: string; readonly mean: number; readonly answers: number },
+  of: { readonly seed: string; readonly mean: number; readonly tokens: number },
 ): { readonly peak: number; readonly end: EProcess.EProcess } {
   const random = Random.from(of.seed)
   let process = EProcess.start
   let peak = 1
-  for (let i = 0; i < of.answers; i += 1) {
-    process = EProcess.next(process, { x: source(random).x, mean: of.mean })
+  for (let tokens = 0; tokens < of.tokens; ) {
+    const answer = source(random)
+    tokens += answer.tokens
+    process = EProcess.next(process, { x: answer.x, mean: of.mean })
     peak = Math.max(peak, EProcess.value(process))
   }
   return { peak, end: process }

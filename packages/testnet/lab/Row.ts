@@ -1,9 +1,9 @@
+import { type Calibration, type EProcess, SampledParams, Score } from '@counterfoil/protocol'
 import type { Behaviour } from './Behaviour.ts'
 import * as Calibrate from './Calibrate.ts'
 import * as Params from './Params.ts'
 import * as Recording from './Recording.ts'
 import * as Replay from './Replay.ts'
-import { type Calibration, type EProcess, Params as Sampled, Score } from './Sampled.ts'
 
 /** What the audits of one behaviour come to. Convictions in audited answers and tokens; Infinity where there are none. */
 export type Row = {
@@ -13,8 +13,8 @@ export type Row = {
   readonly source: 'recorded' | 'mixed' | 'picked'
   readonly recordedTokens: number
   readonly meanX: number
-  readonly fresh: ReturnType<typeof Replay.summarize>
-  /** After a million honest tokens; for cheats only. */
+  /** For cheats only, like `late`: after a million honest tokens. */
+  readonly fresh?: ReturnType<typeof Replay.summarize>
   readonly late?: ReturnType<typeof Replay.summarize>
   /** Highest evidence of long runs; for honest ones only. */
   readonly peak?: number
@@ -31,6 +31,7 @@ export type Row = {
 export function all(
   recordings: readonly Recording.Recording[],
   calibration: Calibration.Calibration,
+  size: Params.Size = Params.full,
 ): readonly Row[] {
   const { mu0: mean, logprobFactor } = calibration
   const sourceOf = (name: string) => {
@@ -40,8 +41,8 @@ export function all(
   }
   const honest = Replay.resample(sourceOf('honest'))
   const q4 = Replay.resample(sourceOf('q4_0'))
-  const ends = Replay.runsOf('a million honest tokens', Params.longRuns, (seed) =>
-    Replay.endure(honest, { seed, mean, answers: Params.longRunAnswers }),
+  const ends = Replay.runsOf('a million honest tokens', size.longRuns, (seed) =>
+    Replay.endure(honest, { seed, mean, tokens: size.longRunTokens }),
   )
   const rows = recordings.map((recording): Row => {
     const { name, title, kind, tokens, milliseconds: ms } = recording.header
@@ -57,6 +58,8 @@ export function all(
     const cost = (ms.first + ms.second) / ms.generate
     return { ...known, ...judge(name, kind, Replay.resample(answers)), cost }
   })
+  const draw = (source: Replay.Source) =>
+    Replay.drawMany(source, { seed: 'average', answers: size.averagedAnswers })
   const seldom = Replay.mixture(honest, q4, Params.seldomShare)
   const oracle = Replay.worstOf(honest, Params.oracleNonces)
   return [
@@ -67,7 +70,7 @@ export function all(
       kind: 'cheat',
       source: 'mixed',
       recordedTokens: 0,
-      meanX: meanOfSource(seldom),
+      meanX: meanOf(draw(seldom)),
       ...judge('q4_0-seldom', 'cheat', seldom),
     },
     {
@@ -76,7 +79,7 @@ export function all(
       kind: 'honest',
       source: 'picked',
       recordedTokens: 0,
-      meanX: meanOfSource(oracle),
+      meanX: meanOf(draw(oracle)),
       ...judge('honest-oracle', 'honest', oracle),
     },
   ]
@@ -94,13 +97,13 @@ export function all(
           }),
         ),
       )
-    const fresh = convictAll(Array.from({ length: Params.runs }), 'fresh')
     if (kind === 'honest') {
-      const runs = Replay.runsOf(`${name} long`, Params.longRuns, (seed) =>
-        Replay.endure(source, { seed, mean, answers: Params.longRunAnswers }),
+      const runs = Replay.runsOf(`${name} long`, size.longRuns, (seed) =>
+        Replay.endure(source, { seed, mean, tokens: size.longRunTokens }),
       )
-      return { fresh, peak: Math.max(...runs.map((one) => one.peak)) }
+      return { peak: Math.max(...runs.map((one) => one.peak)) }
     }
+    const fresh = convictAll(Array.from({ length: size.runs }), 'fresh')
     const late = convictAll(
       ends.map((one) => one.end),
       'late',
@@ -109,11 +112,11 @@ export function all(
   }
 }
 
-/** All recordings in the repository, and the calibration of the honest one. */
+/** Recordings from the repository, and the calibration of the honest ones that share the runtime pair of the first. */
 export function load(names: readonly string[]) {
-  const recordings = names.map(Recording.read)
-  const honest = recordings.filter((one) => one.header.name === 'honest')
-  return { recordings, calibration: Calibrate.calibrate(honest, { created: 0 }) }
+  const recordings = names.map((name) => Recording.read(name))
+  const calibrating = recordings.filter(({ header }) => Params.calibrating.includes(header.name))
+  return { recordings, calibration: Calibrate.calibrate(calibrating, { created: 0 }) }
 }
 
 function score(recording: Recording.Recording, logprobFactor: number): readonly Replay.Scored[] {
@@ -124,12 +127,5 @@ function score(recording: Recording.Recording, logprobFactor: number): readonly 
 }
 
 function meanOf(answers: readonly Replay.Scored[]): number {
-  return answers.reduce((sum, one) => sum + one.x, 0) / Math.max(1, answers.length) / Sampled.ppm
-}
-
-function meanOfSource(source: Replay.Source): number {
-  const [drawn] = Replay.runsOf('mean', 1, (seed) =>
-    Replay.drawMany(source, { seed, answers: Params.longRunAnswers }),
-  )
-  return meanOf(drawn ?? [])
+  return answers.reduce((sum, one) => sum + one.x, 0) / Math.max(1, answers.length) / SampledParams.ppm
 }

@@ -1,8 +1,8 @@
+import { type Calibration, SampledParams } from '@counterfoil/protocol'
 import type * as Machine from '../bench/Machine.ts'
 import type { Refused } from './Objective.ts'
 import * as Params from './Params.ts'
 import type { Row } from './Row.ts'
-import { type Calibration, Params as Sampled } from './Sampled.ts'
 
 /** All that one replay found, as `--json` prints it. */
 export type Result = {
@@ -18,7 +18,7 @@ const end = '<!-- lab:end -->'
 
 export function toMarkdown({ machine, calibration, rows, refused }: Result): string {
   const of = (kind: Row['kind']) => rows.filter((row) => row.kind === kind)
-  const holes = of('cheat').filter((row) => row.fresh.convicted < row.fresh.runs)
+  const holes = of('cheat').filter((row) => row.fresh && row.fresh.convicted < row.fresh.runs)
   return [
     `Replayed on: ${machine.cpu}, ${machine.cores} cores, ${machine.platform}, Node ${machine.node}. Calibration: ${calibration.tokens} honest tokens in ${calibration.answers} answers from ${calibration.machines.length} machine, so advisory only; mu0 ${share(calibration.mu0)}, log-probability factor ${calibration.logprobFactor / 1000}.`,
     '',
@@ -30,14 +30,15 @@ export function toMarkdown({ machine, calibration, rows, refused }: Result): str
     '|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|',
     ...of('cheat').map((row) => {
       const { fresh, late } = row
+      if (!fresh || !late) throw new RangeError(`row ${row.name} has no convictions to show`)
       return cells(
         `${row.title} (\`${row.name}\`)`,
         row.meanX.toFixed(4),
         answers(fresh.answersMedian, fresh.tokensMedian),
         answers(fresh.answersP95, fresh.tokensP95),
         row.bar === undefined ? '' : verdict(row.bar, fresh.answersMedian),
-        late ? answers(late.answersMedian, late.tokensMedian) : '',
-        row.bar === undefined || !late ? '' : verdict(Params.lateFactor * row.bar, late.answersMedian),
+        answers(late.answersMedian, late.tokensMedian),
+        row.bar === undefined ? '' : verdict(Params.lateFactor * row.bar, late.answersMedian),
         `${fresh.convicted} of ${fresh.runs}`,
         row.source === 'recorded' ? row.recordedTokens : 'mixed from recordings',
         row.cost === undefined ? '' : row.cost.toFixed(2),
@@ -46,7 +47,7 @@ export function toMarkdown({ machine, calibration, rows, refused }: Result): str
     '',
     '## Honest',
     '',
-    `Largest evidence in ${Params.longRuns} runs of ${Params.longRunAnswers} answers (a million tokens each); conviction is at 1,000,000.`,
+    `Largest evidence in ${Params.full.longRuns} runs of a million tokens; conviction is at 1,000,000.`,
     '',
     '| behaviour | mean X | largest evidence | bar | recorded tokens | audit / generate |',
     '|---|--:|--:|--:|--:|--:|',
@@ -75,7 +76,7 @@ export function toMarkdown({ machine, calibration, rows, refused }: Result): str
       ? [`Every recorded cheat was convicted within ${Params.answersMax} answers in all runs.`]
       : holes.map(
           (row) =>
-            `- ${row.title}: ${row.fresh.convicted} of ${row.fresh.runs} runs within ${Params.answersMax} audited answers. Its mean X is ${row.meanX.toFixed(4)}; at or below mu0 (${share(calibration.mu0)}) nothing is ever convicted.`,
+            `- ${row.title}: ${row.fresh?.convicted} of ${row.fresh?.runs} runs within ${Params.answersMax} audited answers. Its mean X is ${row.meanX.toFixed(4)}; at or below mu0 (${share(calibration.mu0)}) nothing is ever convicted.`,
         )),
   ].join('\n')
 }
@@ -105,7 +106,7 @@ function verdict(bar: number, value: number): string {
 }
 
 function share(millionths: number): string {
-  return String(millionths / Sampled.ppm)
+  return String(millionths / SampledParams.ppm)
 }
 
 function number(value: number): string {

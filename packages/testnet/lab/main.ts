@@ -1,8 +1,9 @@
 import { readFileSync, writeFileSync } from 'node:fs'
-import { homedir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { parseArgs } from 'node:util'
+import { defaultStoreDir } from '@counterfoil/models'
 import * as Machine from '../bench/Machine.ts'
+import { inherited } from '../src/config.ts'
 import type { Behaviour } from './Behaviour.ts'
 import { all } from './behaviours/all.ts'
 import * as Journal from './Journal.ts'
@@ -27,7 +28,7 @@ const { values, positionals } = parseArgs({
     write: { type: 'boolean', default: false },
   },
 })
-const dir = join(process.env.COUNTERFOIL_HOME ?? join(homedir(), '.counterfoil'), 'lab')
+const dir = join(dirname(defaultStoreDir(inherited)), 'lab')
 const commands = { record, replay, export: exportAll }
 const [command = 'replay'] = positionals
 if (!isCommand(command))
@@ -35,7 +36,7 @@ if (!isCommand(command))
 await commands[command]()
 
 async function record() {
-  const lab = await Lab.open({ dir, env: process.env })
+  const lab = await Lab.open({ dir, env: inherited })
   for (const behaviour of wanted()) {
     const tokens =
       values.tokens === undefined ? behaviour.tokens : Math.min(behaviour.tokens, Number(values.tokens))

@@ -1,15 +1,23 @@
 import type { Engine } from '@counterfoil/engines'
-import { Bytes, Digest, type Job, Nonce, Sampler } from '@counterfoil/protocol'
+import {
+  Bytes,
+  Digest,
+  type Job,
+  Margin,
+  Nonce,
+  Params as Protocol,
+  SampledParams,
+  Sampler,
+} from '@counterfoil/protocol'
 import type { Asker, Behaviour } from '../Behaviour.ts'
 import type { Lab } from '../Lab.ts'
 import * as Prompts from '../Prompts.ts'
 import * as Random from '../Random.ts'
-import { Margin, Params } from '../Sampled.ts'
 import { provider, serve } from './Serving.ts'
 
 /** Prompts an answer is picked from, nonces tried on the best of them, and nonces whose whole answer is simulated. */
 const prompts = 6
-const nonces = 4_096
+const nonces = 1_024
 const simulated = 3
 /** A draw whose two best scores lie nearer than this, in logits, is a near-tie. */
 const nearTie = 0.3
@@ -79,7 +87,7 @@ async function openAsker(lab: Lab): Promise<Asker> {
   async function measure(asked: Prompts.Asked) {
     const { promptTokens: prompt } = await first.prepare(asked.job, { startedMs: 0 })
     const score = async (engine: Engine.Engine) => {
-      const [one] = await engine.score({ prompt, tokens: [0], top: Params.referenceCandidates })
+      const [one] = await engine.score({ prompt, tokens: [0], top: SampledParams.referenceCandidates })
       return one?.top ?? []
     }
     const [one, other] = [await score(first), await score(second)]
@@ -91,15 +99,16 @@ async function openAsker(lab: Lab): Promise<Asker> {
 async function countTies(engine: Engine.Engine, job: Job.Job): Promise<number> {
   const { promptTokens: prompt } = await engine.prepare(job, { startedMs: 0 })
   const tokens = (await serve(engine, job)).map((one) => one.id)
-  const scored = await engine.score({ prompt, tokens, top: Params.referenceCandidates })
+  const scored = await engine.score({ prompt, tokens, top: SampledParams.referenceCandidates })
   return scored.filter((one, position) => gapOf(one.top, job.samplerSeed, position) < nearTie).length
 }
 
 /** How far the best score lies above the second. */
 function gapOf(candidates: readonly Sampler.Candidate[], seed: Bytes.Hex, position: number): number {
-  const [best = 0, next = 0] = Sampler.shortlist(candidates, { temperature: 1, topP: 1 })
+  const scores = candidates
+    .slice(0, Protocol.samplerCandidates)
     .map((one) => one.logit + Sampler.noise(one.id, { seed, choice: 0, position }))
-    .sort((a, b) => b - a)
+  const [best = 0, next = 0] = scores.sort((a, b) => b - a)
   return best - next
 }
 

@@ -1,8 +1,0 @@
-export * as Calibration from '../../protocol/src/sampled/Calibration.ts'
-export * as CalibrationRecords from '../../protocol/src/sampled/CalibrationRecords.ts'
-export * as EProcess from '../../protocol/src/sampled/EProcess.ts'
-export * as Margin from '../../protocol/src/sampled/Margin.ts'
-export * as Params from '../../protocol/src/sampled/Params.ts'
-export * as PublicProcess from '../../protocol/src/sampled/PublicProcess.ts'
-export * as Score from '../../protocol/src/sampled/Score.ts'
-export * as Statistic from '../../protocol/src/sampled/Statistic.ts'
