@@ -1,5 +1,15 @@
-/** 0 all is well · 1 it did not work · 2 the command was not understood · 3 the answer or receipt does not meet the policy. */
-export const exitCodes = { ok: 0, failure: 1, usage: 2, policyNotMet: 3 } as const
+/**
+ * 0 all is well · 1 it did not work · 2 the command was not understood · 3 the answer or receipt does not meet the policy ·
+ * of `check`: 4 not consistent · 5 cannot tell.
+ */
+export const exitCodes = {
+  ok: 0,
+  failure: 1,
+  usage: 2,
+  policyNotMet: 3,
+  notConsistent: 4,
+  cannotTell: 5,
+} as const
 
 export type ExitCode = (typeof exitCodes)[keyof typeof exitCodes]
 

@@ -9,10 +9,12 @@ export type Config = {
   readonly color: boolean
   /** A Postgres of the operator's own, instead of the embedded one. */
   readonly databaseUrl: string | undefined
+  /** The key of an API that `check` asks. */
+  readonly checkApiKey: string | undefined
 }
 
 /**
- * `COUNTERFOIL_HOME`, `NO_COLOR` (no-color.org: any value but the empty one), `TERM=dumb`, `DATABASE_URL`.
+ * `COUNTERFOIL_HOME`, `NO_COLOR` (no-color.org: any value but the empty one), `TERM=dumb`, `DATABASE_URL`, `COUNTERFOIL_CHECK_API_KEY`.
  * @example read({ COUNTERFOIL_HOME: '/srv/counterfoil' }).home // '/srv/counterfoil'
  */
 export function read(env: NodeJS.ProcessEnv = process.env): Config {
@@ -20,5 +22,6 @@ export function read(env: NodeJS.ProcessEnv = process.env): Config {
     home: resolve(env.COUNTERFOIL_HOME || join(homedir(), '.counterfoil')),
     color: !env.NO_COLOR && env.TERM !== 'dumb',
     databaseUrl: env.DATABASE_URL || undefined,
+    checkApiKey: env.COUNTERFOIL_CHECK_API_KEY || undefined,
   }
 }

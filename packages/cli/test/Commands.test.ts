@@ -8,7 +8,7 @@ import { foil, home } from './Foil.ts'
 // Every test starts processes, and a busy machine starts them slowly.
 vi.setConfig({ testTimeout: 180_000 })
 
-const commands = ['up', 'down', 'logs', 'ask', 'chat', 'verify', 'models', 'pull', 'keys'] as const
+const commands = ['up', 'down', 'logs', 'ask', 'chat', 'verify', 'check', 'models', 'pull', 'keys'] as const
 
 test.each([[], ...commands.map((name) => [name, '--help'])])('help %s', async (...args) => {
   using own = home()
@@ -28,6 +28,8 @@ describe('a command that is not understood: cause, fix, and 2', () => {
     ['half a token', ['ask', 'Hi', '--max-tokens', '1.5'], /integer from 1 to/],
     ['a temperature out of range', ['ask', 'Hi', '--temperature', '9'], /number from 0 to 2/],
     ['a port out of range', ['up', '--port', '70000'], /integer from 1 to 65535/],
+    ['a check without weights', ['check', 'http://h/v1', '--model', 'm'], /required option '--reference/],
+    ['a check of no URL', ['check', 'h/v1', '--model', 'm', '--reference', 'r'], /no http or https URL/],
     ['a contradiction', ['up', '--once', '--no-ask'], /--once ends after the first answer/],
     ['a conversation in JSON', ['chat', '--json'], /not one JSON document/],
   ])('%s', async (_, args, cause) => {
@@ -50,6 +52,11 @@ describe('a command that cannot work: cause, fix, and 1', () => {
     ['a receipt that is not kept', ['verify', `0x${'ab'.repeat(32)}`], /^foil: there is no receipt 0xabab/],
     ['a file that is not there', ['verify', 'nowhere.json'], /^foil: there is no receipt nowhere\.json/],
     ['keys create, where nothing runs', ['keys', 'create'], /^foil: no database is known/],
+    [
+      'check against what nobody knows',
+      ['check', 'http://127.0.0.1:9/v1', '--model', 'm', '--reference', 'gpt-7'],
+      /^foil: no weights 'gpt-7' in the store/,
+    ],
     ['pull of what nobody knows', ['pull', 'gpt-7'], /^foil: no model 'gpt-7' is known here/],
   ])('%s', async (_, args, expected) => {
     using own = home()
