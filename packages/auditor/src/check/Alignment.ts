@@ -37,18 +37,23 @@ export function gaps(aligned: Aligned): { readonly tokens: number; readonly gaps
 }
 
 /**
- * Sum over the positions of the token's surprise `min(-ln p, c)` less its expectation under the reference, which is exact
- * for the distribution "one of the 64 likeliest, or another": others have the surprise c. Where a likelier token would have
- * led to the same text, the surprise is not held against the API.
+ * Sum over the positions of the token's surprise less its expectation under the reference, among the tokens that are at
+ * least a twentieth as likely as the likeliest: the expectation is exact for an API that samples all tokens, and for one
+ * that cuts unlikely ones, as many do unasked. A token outside counts 0. Where a likelier token would have led to the same
+ * text, the surprise is not held against the API.
  */
 export function surprise(aligned: Aligned): number {
   let sum = 0
   for (const [i, position] of aligned.scored.entries()) {
-    const logSum = position.logit - position.logprob
-    const expected = expectation(position.top.map(({ logit }) => logit - logSum))
-    const logprob = isEnd(aligned, i) ? bestEnd(aligned, position).logit - logSum : position.logprob
-    const inTop = position.top.some(({ id }) => id === position.token) || isEnd(aligned, i)
-    const excess = (inTop ? surpriseOf(logprob) : Params.surpriseMaxNats) - expected
+    const highest = position.top[0]?.logit ?? Number.NaN
+    const least = Math.max(highest + Math.log(Params.headShare), position.top.at(-1)?.logit ?? Number.NaN)
+    const head = position.top.map(({ logit }) => logit).filter((logit) => logit >= least)
+    const given = isEnd(aligned, i) ? bestEnd(aligned, position).logit : position.logit
+    if (given < least) continue
+    const weights = head.map((logit) => Math.exp(logit - highest))
+    const total = weights.reduce((all, weight) => all + weight, 0)
+    const expected = head.reduce((all, logit, j) => all + ((weights[j] ?? 0) / total) * logit, 0)
+    const excess = expected - given
     const doubtful =
       !isEnd(aligned, i) &&
       position.top.some(
@@ -100,18 +105,6 @@ function bestEnd({ ends }: Aligned, { top, token, logit }: Engine.Scored): { id:
   const listed = top.find(({ id }) => ends.includes(id))
   return listed && listed.logit > logit ? listed : { id: token, logit }
 }
-
-function expectation(logprobs: readonly number[]): number {
-  let mass = 0
-  let sum = 0
-  for (const logprob of logprobs) {
-    mass += Math.exp(logprob)
-    sum += Math.exp(logprob) * surpriseOf(logprob)
-  }
-  return sum + Math.max(0, 1 - mass) * Params.surpriseMaxNats
-}
-
-const surpriseOf = (logprob: number) => Math.min(-logprob, Params.surpriseMaxNats)
 
 function mean(values: readonly number[]): number {
   return values.reduce((sum, value) => sum + value, 0) / values.length

@@ -50,8 +50,8 @@ export const gapFullLogits = 0.4
 export const fullTokenShare = 0.1
 export const answerTokensMin = 40
 
-/** Surprise of one token is held here: rare tokens are noise and, where text was tokenised otherwise, not even that. */
-export const surpriseMaxNats = 6
+/** Surprise is measured among tokens at least so likely, relative to the likeliest: the cut that popular servers make unasked. */
+export const headShare = 0.05
 /** Mean surprise of an answer beyond its expectation is read from -0.5 to 0.5 nats a token. */
 export const surpriseHalfRangeNats = 0.5
 
