@@ -9,6 +9,8 @@ export type Entry = {
   readonly promptTokens: number
   /** Statistics of its tokens in hex. */
   readonly statistics: string
+  readonly isScoredTwice?: boolean
+  /** All 0 where no time was taken. */
   readonly generateMs: number
   readonly firstMs: number
   readonly secondMs: number

@@ -14,7 +14,13 @@ import * as Reference from './Reference.ts'
 export async function record(
   lab: Lab,
   behaviour: Behaviour,
-  options: { readonly tokens: number; readonly machine: string; readonly log: (line: string) => void },
+  options: {
+    readonly tokens: number
+    readonly machine: string
+    readonly log: (line: string) => void
+    /** Answers in flight, so that one is written while others are scored; then no time is taken. By default one. */
+    readonly workers?: number
+  },
 ): Promise<Recording.Recording> {
   await using provider = await behaviour.open(lab)
   await using reference = await Reference.open(lab, behaviour.reference ?? 'default')
@@ -34,6 +40,8 @@ export async function record(
   let journal = Journal.open(join(lab.dir, 'journal', `${behaviour.name}.jsonl`), circumstances)
   let tokens = journal.entries.reduce((sum, entry) => sum + tokensOf(entry), 0)
   let next = journal.entries.reduce((most, entry) => Math.max(most, entry.i + 1), 0)
+  const { workers = 1 } = options
+  const time = (ms: number) => (workers > 1 ? 0 : Math.round(ms))
   const work = async () => {
     while (tokens < options.tokens) {
       const i = next
@@ -48,9 +56,10 @@ export async function record(
         stratum,
         promptTokens: audit.promptTokens,
         statistics: Bytes.toHex(Statistic.encode(audit.statistics)).slice(2),
-        generateMs: Math.round(generateMs),
-        firstMs: Math.round(audit.firstMs),
-        secondMs: Math.round(audit.secondMs),
+        isScoredTwice: audit.secondMs > 0,
+        generateMs: time(generateMs),
+        firstMs: time(audit.firstMs),
+        secondMs: time(audit.secondMs),
       })
       tokens += trace.length
       if (journal.entries.length % 5 === 0)
@@ -59,7 +68,7 @@ export async function record(
         )
     }
   }
-  await Promise.all(Array.from({ length: behaviour.parallel ?? 1 }, work))
+  await Promise.all(Array.from({ length: (behaviour.parallel ?? 1) * workers }, work))
   return Recording.from(circumstances, journal.entries)
 }
 

@@ -23,7 +23,7 @@ export type Header = Circumstances & {
   readonly answers: number
   /** SHA-256 of the statistics. */
   readonly statistics: Bytes.Hex
-  /** Sums over all answers; what an audit costs is their ratio, the seconds are those of a shared machine. */
+  /** Sums over the answers whose time was taken; what an audit costs is their ratio, the seconds are those of a shared machine. */
   readonly milliseconds: { readonly generate: number; readonly first: number; readonly second: number }
   readonly secondScorings: number
   readonly strataNames: readonly string[]
@@ -58,7 +58,7 @@ export function from(circumstances: Circumstances, journal: readonly Journal.Ent
         first: sum((one) => one.firstMs),
         second: sum((one) => one.secondMs),
       },
-      secondScorings: entries.filter((one) => one.secondMs > 0).length,
+      secondScorings: entries.filter((one) => one.isScoredTwice ?? one.secondMs > 0).length,
       strataNames,
       answerTokens: answers.map((one) => one.length),
       promptTokens: entries.map((one) => one.promptTokens),

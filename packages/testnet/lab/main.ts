@@ -16,7 +16,7 @@ import * as Table from './Table.ts'
 
 // npm run lab                                  prints the table from the recordings in the repository
 // npm run lab -- replay --json | --write       the same as JSON, or into LAB.md
-// npm run lab -- record [--only a,b] [--tokens 500]   records behaviours on the real model, going on where it stopped
+// npm run lab -- record [--only a,b] [--tokens 500] [--workers 3]   records behaviours on the real model, going on where it stopped
 // npm run lab -- export                        writes what the journals hold so far as recordings
 
 const { values, positionals } = parseArgs({
@@ -24,6 +24,7 @@ const { values, positionals } = parseArgs({
   options: {
     only: { type: 'string' },
     tokens: { type: 'string' },
+    workers: { type: 'string', default: '1' },
     json: { type: 'boolean', default: false },
     write: { type: 'boolean', default: false },
   },
@@ -41,7 +42,14 @@ async function record() {
     const tokens =
       values.tokens === undefined ? behaviour.tokens : Math.min(behaviour.tokens, Number(values.tokens))
     const log = (line: string) => process.stderr.write(`${new Date().toISOString().slice(11, 19)} ${line}\n`)
-    Recording.write(await Recorder.record(lab, behaviour, { tokens, machine: Machine.describe().cpu, log }))
+    Recording.write(
+      await Recorder.record(lab, behaviour, {
+        tokens,
+        machine: Machine.describe().cpu,
+        log,
+        workers: Number(values.workers),
+      }),
+    )
   }
 }
 
