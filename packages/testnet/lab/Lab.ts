@@ -21,7 +21,7 @@ export type Lab = {
 
 /**
  * Opens the lab: the real model is pulled into the store where it is missing.
- * @example const lab = await Lab.open({ dir: join(homedir(), '.counterfoil', 'lab'), env: process.env })
+ * @example const lab = await Lab.open({ dir: join(homedir(), '.counterfoil', 'lab'), env: inherited })
  */
 export async function open(of: {
   readonly dir: string
