@@ -40,7 +40,7 @@ export async function record(
   let journal = Journal.open(join(lab.dir, 'journal', `${behaviour.name}.jsonl`), circumstances)
   let tokens = journal.entries.reduce((sum, entry) => sum + tokensOf(entry), 0)
   let next = journal.entries.reduce((most, entry) => Math.max(most, entry.i + 1), 0)
-  const { workers = 1 } = options
+  const workers = (behaviour.parallel ?? 1) * (options.workers ?? 1)
   const time = (ms: number) => (workers > 1 ? 0 : Math.round(ms))
   const work = async () => {
     while (tokens < options.tokens) {
@@ -68,7 +68,7 @@ export async function record(
         )
     }
   }
-  await Promise.all(Array.from({ length: (behaviour.parallel ?? 1) * workers }, work))
+  await Promise.all(Array.from({ length: workers }, work))
   return Recording.from(circumstances, journal.entries)
 }
 

@@ -55,8 +55,12 @@ export function all(
       recordedTokens: tokens,
       meanX: meanOf(answers),
     } as const
-    const cost = (ms.first + ms.second) / ms.generate
-    return { ...known, ...judge(name, kind, Replay.resample(answers)), cost }
+    const timed = recording.header.parallel === 1 && ms.generate > 0
+    return {
+      ...known,
+      ...judge(name, kind, Replay.resample(answers)),
+      ...(timed && { cost: (ms.first + ms.second) / ms.generate }),
+    }
   })
   const draw = (source: Replay.Source) =>
     Replay.drawMany(source, { seed: 'average', answers: size.averagedAnswers })

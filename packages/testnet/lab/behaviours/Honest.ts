@@ -6,7 +6,7 @@ export const same: Behaviour = {
   name: 'honest',
   kind: 'honest',
   title: 'honest, same backend',
-  tokens: 25_500,
+  tokens: 25_000,
   mix: 'varied',
   open: async (lab) => provider(await lab.engine('declared')),
 }
@@ -16,7 +16,7 @@ export const batching: Behaviour = {
   name: 'honest-batching',
   kind: 'honest',
   title: 'honest, four jobs at once in one batch',
-  tokens: 2_500,
+  tokens: 12_500,
   mix: 'varied',
   parallel: 4,
   open: async (lab) => provider(await lab.engine('declared', { sequences: 4 })),
