@@ -27,6 +27,12 @@ export type ReasonCode =
   | 'root-late'
   | 'inclusion-missing'
   | 'inclusion-invalid'
+  | 'history-missing'
+  | 'history-short'
+  | 'history-old'
+  | 'calibration-refused'
+  | 'convicted'
+  | 'error-bound'
   | 'not-available'
 
 export type Reason = { readonly code: ReasonCode; readonly message: string }
@@ -39,6 +45,10 @@ export type Verdict = {
   readonly doesNotProve: string
   readonly errorBound: number
   readonly smallestDetectable?: string
+  /** What the evidence is about, where it is not this one answer. */
+  readonly covers?: string
+  /** Why nothing should be done about it, though the figures say so. */
+  readonly advisory?: string
   readonly reason?: Reason
 }
 

@@ -11,6 +11,7 @@ import * as P256 from './P256.ts'
 import { clockSkewMs } from './Params.ts'
 import * as Policy from './Policy.ts'
 import type { Receipt } from './Receipt.ts'
+import { type Audits, verifySampled } from './sampled/VerifySampled.ts'
 import * as Trace from './Trace.ts'
 import * as Usage from './Usage.ts'
 import * as Verdict from './Verdict.ts'
@@ -25,6 +26,8 @@ export type Inputs = {
   /** The receipt keys known of the network that the verifier trusts, read from its chain. */
   readonly keys?: readonly ReceiptKey[]
   readonly roots?: readonly Batch.BatchRoot[]
+  /** What auditors found of the claim's provider on its model. */
+  readonly audits?: Audits
   readonly policy: Policy.Policy
   /** Milliseconds since 1970 UTC. */
   readonly now: number
@@ -48,10 +51,11 @@ export type Report = {
  */
 export async function verify(receipt: Receipt, inputs: Inputs): Promise<Report> {
   const signed = await verifySigned(receipt, inputs)
-  const unavailable = (['sampled', 'replayed', 'attested', 'proved'] as const).map((rung) =>
+  const unavailable = (['replayed', 'attested', 'proved'] as const).map((rung) =>
     Verdict.unknown(rung, 'not-available', 'no evidence of this kind exists on this network yet'),
   )
-  const verdicts = [signed, verifyCommitted(receipt, inputs), ...unavailable]
+  const sampled = verifySampled(receipt.claim, inputs.audits, inputs)
+  const verdicts = [signed, verifyCommitted(receipt, inputs), sampled, ...unavailable]
   return {
     claimId: Claim.id(receipt.claim),
     verdicts,

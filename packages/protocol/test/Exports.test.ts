@@ -42,13 +42,13 @@ it('exports these names and no others', () => {
       "Output: decode digest readTokenLogprob",
       "P256: fromSubtle isLowS isUncompressed toLowS verify",
       "Params: batchLeavesMax claimBytes clockSkewMs contextTokensMax evidenceItemsMax jobBytesMax logprobUnitsPerNat manifestBytesMax manifestFilesMax manifestParentsMax messagesMax offerBytes outputBytesMax outputTokensDefault outputTokensMax promptTokensPerMessageMax proofDigestsMax publicKeyBytes receiptBytesMax samplerCandidates samplerTemperatureMin seedMax signatureBytes stopStringBytesMax stopStringsMax temperatureMax textCharsMax topLogprobsMax traceBlockTokens traceTokenBytes",
-      "Policy: decode judge",
+      "Policy: decode judge maxAgeSeconds",
       "ProviderHttp: channelStateToJson endToJson paths readAccess readBatch readChallenge readChannelState readEvent readJobPost readManifest readOffers readRefusal readRuntime readToken readUnpaid readVoucherPost unpaidMax voucherPostToJson",
       "PublicProcess: isConvicted next rounded start value withStakes",
       "Receipt: decode encode fromJson toJson",
       "Refusal: RefusedError codes isCode of toOpenAi",
       "Runtime: decode id",
-      "SampledParams: answerFloorPpm answerTokensMin auditorsMax bets calibrationError calibrationMachinesMax calibrationMachinesMin calibrationTokensMax calibrationTokensMin convictionValue detectableMaxPpm detectionPower factorPricePercent fullAnswerScore fullExcessUnits historyEntriesMax languageCharsMax logprobFactors machineTokensMin marginMaxLogits meanCapsPpm meanFloorPpm noiseFloorUnits pooledShare ppm processAnswersMax publicDelaySeconds referenceCandidates statisticBytes unitsPerLogit wealthMax",
+      "SampledParams: answerFloorPpm answerTokensMin auditWindowSeconds auditorsMax bets calibrationError calibrationMachinesMax calibrationMachinesMin calibrationTokensMax calibrationTokensMin convictionValue detectableMaxPpm detectionPower factorPricePercent fullAnswerScore fullExcessUnits historyEntriesMax languageCharsMax logprobFactors machineTokensMin marginMaxLogits meanCapsPpm meanFloorPpm noiseFloorUnits pooledShare ppm processAnswersMax publicDelaySeconds referenceCandidates statisticBytes unitsPerLogit wealthMax",
       "Sampler: choose id noise philox shortlist",
       "Score: answer needsSecond token",
       "Statistic: decode encode of toHex",
@@ -60,6 +60,7 @@ it('exports these names and no others', () => {
       "Voucher: digest fromJson sign signer toJson",
       "p256Noble",
       "verify",
+      "verifySampled",
     ]
   `)
 })

@@ -6,7 +6,7 @@ import { ppm } from '../sampled/Params.ts'
 import * as Score from '../sampled/Score.ts'
 import * as Statistic from '../sampled/Statistic.ts'
 import type { Commitment } from './Audit.ts'
-import type { AuditPage, Opened } from './AuditPage.ts'
+import type { AuditPage, Fault, Opened } from './AuditPage.ts'
 
 /** A page whose check passed, with the commitment that it was checked against. */
 export type Checked = { readonly page: AuditPage; readonly commitment: Commitment }
@@ -26,7 +26,10 @@ export function subjects(pages: readonly AuditPage[]): readonly Subject[] {
 }
 
 /** X of an opened audit in millionths: 1 for a fault, else what its statistics come to under the calibration. */
-export function x(leaf: Pick<Opened, 'fault' | 'statistics'>, logprobFactor: number): number {
+export function x(
+  leaf: { readonly statistics: Bytes.Hex; readonly fault?: Fault | undefined },
+  logprobFactor: number,
+): number {
   if (leaf.fault) return ppm
   return Score.answer(Statistic.decode(Bytes.fromHex(leaf.statistics)), logprobFactor)
 }

@@ -25,6 +25,9 @@ export const answerFloorPpm = 20_000
 /** X of an answer and mu0 are integers of one millionth. */
 export const ppm = 1_000_000
 
+/** Figures of a track record are about the audits of this long: a week of traffic. */
+export const auditWindowSeconds = 604_800
+
 /**
  * Bets: the share of the wealth put on X above mu0. 0.9 convicts a blatant cheat in four answers, 0.005 is best where one
  * answer in a hundred is false; each between is about 2.4 times the next, so that no cheat is far from its best bet.
@@ -34,8 +37,11 @@ export const bets = [0.9, 0.4, 0.16, 0.07, 0.03, 0.012, 0.005] as const
 export const wealthMax = 1e200
 /** Answers a process can take: the start weights are exact up to here. */
 export const processAnswersMax = 2 ** 31 - 1
-/** Value at which a provider is convicted: a lifetime chance of one in a million for an honest one (Ville). */
-export const convictionValue = 1e6
+/**
+ * Value at which a provider is convicted (Ville): half of the lifetime chance of one in a million that an honest one is; the
+ * other half is the calibration's.
+ */
+export const convictionValue = 2e6
 /** Share of the public process that is pooled; the rest is the stake-weighted mean over auditors. */
 export const pooledShare = 0.5
 /** Auditors of one provider and model whose processes are kept; the mean costs a step per auditor and answer. */
@@ -43,11 +49,11 @@ export const auditorsMax = 256
 /** Values are shown to the public this late, so that a cheat can't watch its own conviction approach. */
 export const publicDelaySeconds = 86_400
 
-/** Chance that a calibration's bound is too low; added to the chance of a false conviction wherever one is stated. */
-export const calibrationError = 1e-6
+/** Chance that a calibration's bound is too low; with that of the process it makes the one in a million that is stated. */
+export const calibrationError = 5e-7
 /** mu0 is never below this: the worst context seen had 60 times the mean excess of the average one. */
 export const meanFloorPpm = 5_000
-/** Even if not one token shows an excess the bound reaches the floor only after 32,400; below 25,000 it is of little use. */
+/** Even if not one token shows an excess the bound reaches the floor only after 33,900; below 25,000 it is of little use. */
 export const calibrationTokensMin = 25_000
 /** Two machines at least: what one machine never shows (its own bits) is what others differ by. */
 export const calibrationMachinesMin = 2

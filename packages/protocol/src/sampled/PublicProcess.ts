@@ -77,7 +77,7 @@ export function value({ pooled, accounts, idle }: Omit<PublicProcess, 'peak'>): 
   )
 }
 
-/** Whether the evidence ever reached one million: an honest provider's ever does with a chance of at most 1e-6. */
+/** Whether the evidence ever reached the threshold: an honest provider's ever does with a chance of at most 5e-7. */
 export function isConvicted(process: PublicProcess): boolean {
   return process.peak >= convictionValue
 }

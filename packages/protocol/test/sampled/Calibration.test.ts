@@ -113,7 +113,7 @@ describe('CalibrationRecords.fit', () => {
 
   it('gives more than the floor for fewer tokens or any excess', () => {
     const few = CalibrationRecords.fit(honest(250), subject)
-    expect(few.mu0).toBe(6_479)
+    expect(few.mu0).toBe(6_763)
     const odd = CalibrationRecords.fit(honest(400, { first: 3_200, second: 3_200 }, 5), subject)
     expect(odd.scores).toEqual([{ score: 2_000, tokens: 10 }])
     expect(odd.mu0).toBeGreaterThan(7_000)

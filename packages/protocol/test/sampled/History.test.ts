@@ -135,7 +135,7 @@ describe('TrackRecord.fold', () => {
     expect(record.convictedAt).toEqual({ commit: 5, leaf: 0 })
     expect(record.peak).toBeGreaterThan(1e6)
     expect(record.value).toBeLessThan(1e6)
-    expect(judge(record)).toMatchObject({ outcome: 'fails', advisory: undefined, errorBound: 2e-6 })
+    expect(judge(record)).toMatchObject({ outcome: 'fails', advisory: undefined, errorBound: 1e-6 })
   })
 
   it('counts what is not opened as X = 0, so that hiding helps only the provider', () => {
@@ -193,7 +193,7 @@ describe('TrackRecord.fold', () => {
     expect(TrackRecord.describe(record)).toMatch(
       /^1[0-9] % of answers .* 150 audited answers of 7500 tokens$/,
     )
-    expect(judge(record)).toEqual({ outcome: 'holds', advisory: undefined, errorBound: 2e-6 })
+    expect(judge(record)).toEqual({ outcome: 'holds', advisory: undefined, errorBound: 1e-6 })
   })
 })
 

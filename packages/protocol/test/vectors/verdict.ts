@@ -12,7 +12,11 @@ import {
   Trace,
   type Verdict,
 } from '../../src/index.ts'
+import * as Calibration from '../../src/sampled/Calibration.ts'
+import type * as History from '../../src/sampled/History.ts'
+import type * as VerifySampled from '../../src/sampled/VerifySampled.ts'
 import * as Example from '../Example.ts'
+import * as Audits from '../sampled/Audits.ts'
 import { type Case, invalidJson, type Vectors } from './Vectors.ts'
 
 /** What `verify` is given, less the P-256 port. */
@@ -478,6 +482,51 @@ const policies: readonly Row[] = [
   ['proved is asked for', least('proved'), 'holds', 'holds'],
 ]
 
+/** The provider's audits, each a minute after the other up to the verdict; the calibration is for the claim's runtime. */
+function audited(xs: readonly number[], change: Partial<VerifySampled.Audits> = {}, ageSeconds = 0): World {
+  const calibration = { ...Audits.calibration, model: claim.model, runtime: claim.runtime }
+  const page: History.History = {
+    ...Audits.history,
+    domain: claim.domain,
+    provider: claim.provider,
+    model: claim.model,
+    calibration: Calibration.id(calibration),
+    entries: Audits.audits(xs, { now: seconds(Example.now) - ageSeconds }),
+  }
+  const stakes = [{ fromCommit: 0, stakes: new Map([[Audits.auditor, 1]]) }]
+  const audits = { pages: [page], calibration, stakes, quantization: 'Q4_1', machinesMin: 2, ...change }
+  return { ...least('sampled'), audits }
+}
+const zeros = Array.from({ length: 60 }, () => 0)
+const cheating = [...zeros.slice(0, 5), ...Array.from({ length: 8 }, () => 1_000_000)]
+const pageOfOthers = { ...Audits.history, provider: Example.payer }
+
+const sampled: readonly (readonly [name: string, world: World, sampled: Expected])[] = [
+  ['audited and not convicted', audited(zeros), 'holds'],
+  ['audits not given', least('sampled'), unknown('input-missing')],
+  ['no audit yet', audited([]), unknown('history-missing')],
+  ["another provider's audits", audited(zeros, { pages: [pageOfOthers] }), unknown('history-missing')],
+  ['too few audits', audited(zeros.slice(0, 20)), unknown('history-short')],
+  ['audits of eight days ago', audited(zeros, {}, 8 * 86_400), unknown('history-missing')],
+  [
+    'audits of two hours ago, one is allowed',
+    { ...audited(zeros, {}, 7_200), policy: { least: 'sampled', maxAge: '1h' } },
+    unknown('history-old'),
+  ],
+  ['a calibration from too few machines', audited(zeros, { machinesMin: 3 }), unknown('calibration-refused')],
+  [
+    'a calibration of another runtime',
+    audited(zeros, { calibration: Audits.calibration }),
+    unknown('calibration-refused'),
+  ],
+  ['eight false answers', audited(cheating), fails('convicted')],
+  [
+    'an error of one in ten million is asked for',
+    { ...audited(zeros), policy: { least: 'sampled', maxError: 1e-7 } },
+    'holds',
+  ],
+]
+
 const outcome = (expected: Expected) =>
   expected === 'holds' ? 'holds' : 'fails' in expected ? 'fails' : 'unknown'
 const code = (expected: Expected) =>
@@ -489,17 +538,30 @@ function whyNot(world: World, signed: Expected, committed: Expected): string | n
   if (failing) return code(failing)
   if (signed !== 'holds') return code(signed)
   if (world.policy.least === 'signed') return null
-  return world.policy.least === 'committed' ? code(committed) : 'not-available'
+  if (world.policy.least === 'committed') return code(committed)
+  return world.policy.least === 'sampled' ? 'input-missing' : 'not-available'
 }
 
-function worldToJson({ receipt: one, offer: signed, roots: some, ...rest }: World): unknown {
+function worldToJson({ receipt: one, offer: signed, roots: some, audits, ...rest }: World): unknown {
   return {
     ...rest,
+    ...(audits && { audits: auditsToJson(audits) }),
     receipt: Receipt.toJson(one),
     ...(signed && { offer: Offer.toJson(signed) }),
     ...(some && { roots: some.map(Batch.toJson) }),
   }
 }
+
+function auditsToJson({ stakes, ...audits }: VerifySampled.Audits): unknown {
+  return { ...audits, stakes: stakes.map((one) => ({ ...one, stakes: Object.fromEntries(one.stakes) })) }
+}
+
+const judgedSampled = sampled.map(([name, world, expected]) => ({
+  name,
+  inputs: worldToJson(world),
+  verdicts: [{ rung: 'sampled', outcome: outcome(expected), reason: code(expected) }],
+  error: expected === 'holds' ? (world.policy.maxError === undefined ? null : 'error-bound') : code(expected),
+}))
 
 const judged = [...rows, ...policies].map(([name, world, signed, committed]) => ({
   name,
@@ -511,14 +573,18 @@ const judged = [...rows, ...policies].map(([name, world, signed, committed]) => 
   error: whyNot(world, signed, committed),
 }))
 
+const all = [...judged, ...judgedSampled]
+
 /** `valid`: the policy is met. `invalid`: it is not, and `error` is the reason; or the policy itself is refused. */
 export const verdict: Vectors = {
-  valid: judged.filter((one) => one.error === null).map(({ error: _, ...one }): Case => one),
+  valid: all.filter((one) => one.error === null).map(({ error: _, ...one }): Case => one),
   invalid: [
-    ...judged.filter((one) => one.error !== null),
+    ...all.filter((one) => one.error !== null),
     ...invalidJson(honest.policy, [
       ['no rung', ['least'], undefined, 'missing', '$.least'],
       ['an unknown rung', ['least'], 'trusted', 'range', '$.least'],
+      ['an age without a unit', ['maxAge'], '7', 'range', '$.maxAge'],
+      ['an error above one', ['maxError'], 1.5, 'range', '$.maxError'],
     ]),
   ],
 }
