@@ -1,4 +1,4 @@
-import { type Calibration, SampledParams } from '@counterfoil/protocol'
+import { type Calibration, Detectable, SampledParams } from '@counterfoil/protocol'
 import type * as Machine from '../bench/Machine.ts'
 import type { Refused } from './Objective.ts'
 import * as Params from './Params.ts'
@@ -72,6 +72,8 @@ export function toMarkdown({ machine, calibration, rows, refused }: Result): str
     '',
     '## Not convicted',
     '',
+    `Whoever gives a smaller share of its answers wholly falsely is missed with more than 5 % probability: ${detectable(calibration.mu0)}.`,
+    '',
     ...(holes.length === 0
       ? [`Every recorded cheat was convicted within ${Params.answersMax} answers in all runs.`]
       : holes.map(
@@ -91,6 +93,16 @@ export function insert(page: string, tables: string): string {
   if (before === undefined || after === undefined || more.length > 0 || others.length > 0)
     throw new MarkerError()
   return `${before}${begin}\n\n${tables}\n\n${end}${after}`
+}
+
+/** The share that so many audits would have convicted. */
+function detectable(mean: number): string {
+  return [50, 400, 3_000]
+    .map((opened) => {
+      const found = Detectable.smallest({ first: 1, opened, unopened: 0, mean })
+      return `${found === undefined ? 'all' : `${((100 * found) / SampledParams.ppm).toPrecision(2)} %`} in ${opened} audits`
+    })
+    .join(', ')
 }
 
 function cells(...values: readonly (string | number)[]): string {
