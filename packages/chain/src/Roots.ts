@@ -3,6 +3,7 @@ import { Batch, type Bytes } from '@counterfoil/protocol'
 import { encodeFunctionData, type TransactionReceipt } from 'viem'
 import * as Address from './Address.ts'
 import type { At, Chain, Wallet } from './Chain.ts'
+import * as Params from './Params.ts'
 import * as Transaction from './Transaction.ts'
 
 /** A key's batch of one epoch; undefined when none was posted. */
@@ -59,24 +60,26 @@ export async function posted(
 /** One posted batch: whose, and how many numbers it covers. */
 export type Posted = { readonly provider: Bytes.Hex; readonly keyId: Bytes.Hex; readonly jobs: number }
 
-/** Batches posted in these blocks by anybody, in order; at most `Params.logBlocksMax` blocks at once. */
+/** Batches posted in these blocks by anybody, in order; asked for in pieces that public nodes allow. */
 export async function postedIn(
   chain: Chain,
-  { fromBlock, toBlock }: { readonly fromBlock: bigint; readonly toBlock: bigint },
+  range: { readonly fromBlock: bigint; readonly toBlock: bigint },
 ): Promise<readonly Posted[]> {
-  const events = await chain.publicClient.getContractEvents({
-    address: chain.network.contracts.commitments,
-    abi: commitments.abi,
-    eventName: 'Posted',
-    fromBlock,
-    toBlock,
-    strict: true,
-  })
-  return events.map(({ args: { provider, keyId, first, end } }) => ({
-    provider: Address.lower(provider),
-    keyId,
-    jobs: Number(end - first),
-  }))
+  const found: Posted[] = []
+  for (let from = range.fromBlock; from <= range.toBlock; from += Params.logBlocksMax) {
+    const last = from + Params.logBlocksMax - 1n
+    const events = await chain.publicClient.getContractEvents({
+      address: chain.network.contracts.commitments,
+      abi: commitments.abi,
+      eventName: 'Posted',
+      fromBlock: from,
+      toBlock: last < range.toBlock ? last : range.toBlock,
+      strict: true,
+    })
+    for (const { provider, keyId, first, end } of events.map((event) => event.args))
+      found.push({ provider: Address.lower(provider), keyId, jobs: Number(end - first) })
+  }
+  return found
 }
 
 /** Posts the root of a closed epoch; `first` is the previous batch's `end`, or 0. */

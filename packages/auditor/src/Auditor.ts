@@ -1,0 +1,63 @@
+import type { Bytes, Calibration, Network, Offer } from '@counterfoil/protocol'
+import type { Account } from './Buyer.ts'
+import type { Composer } from './Composer.ts'
+import type { Log } from './events.ts'
+import type * as Ports from './Ports.ts'
+import type * as Rate from './Rate.ts'
+import type { Store } from './store/Store.ts'
+
+/** A model to audit. */
+export type Model = {
+  readonly id: Bytes.Hex
+  /** What gateways list it as. */
+  readonly name: string
+  readonly contextTokens: number
+  readonly quantization: string
+}
+
+/** What the parts of an auditor work with. */
+export type Auditor = {
+  readonly network: Network.Network
+  readonly store: Store
+  readonly clock: Ports.Clock
+  readonly random: Ports.Random
+  readonly chain: Ports.Chain
+  readonly references: Ports.References
+  readonly compose: Composer
+  readonly accounts: readonly Account[]
+  readonly models: readonly Model[]
+  readonly calibrations: readonly Calibration.Calibration[]
+  readonly rate: Rate.Policy
+  /** Purchases of one commitment are spread over so long. */
+  readonly spreadMs: number
+  readonly machinesMin: number
+  /** SHA-256 of the tokens whose bearers see everything at once. */
+  readonly readers: ReadonlySet<string>
+  readonly log: Log
+  readonly signal: AbortSignal
+  /** Offers as they were last read, and when. */
+  offers: { readonly list: readonly Offer.Offer[]; readonly atMs: number } | undefined
+  /** Rises with everything that pages and histories show. */
+  version: number
+}
+
+/** The calibration of what answered; of several the newest. */
+export function calibrationOf(
+  { calibrations }: Pick<Auditor, 'calibrations'>,
+  { model, runtime }: { readonly model: Bytes.Hex; readonly runtime: Bytes.Hex },
+): Calibration.Calibration | undefined {
+  return calibrations
+    .filter((one) => one.model === model && one.runtime === runtime)
+    .reduce<Calibration.Calibration | undefined>(
+      (newest, one) => (newest && newest.created >= one.created ? newest : one),
+      undefined,
+    )
+}
+
+/** A number in [0, 1) from the auditor's random bytes. */
+export function uniform({ random }: Pick<Auditor, 'random'>): () => number {
+  return () => {
+    const view = new DataView(Uint8Array.from(random(8)).buffer)
+    return (view.getUint32(0) * 2 ** 21 + (view.getUint32(4) >>> 11)) / 2 ** 53
+  }
+}

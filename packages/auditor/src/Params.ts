@@ -1,0 +1,58 @@
+// Every limit of the auditor's daemon with its reason; units stand last in the name. `check/Params.ts` has those of `foil check`.
+
+/** Audited share of a provider's first jobs, and of all later ones (spec/audit.md). */
+export const newcomerJobs = 200
+export const newcomerShare = 0.2
+export const laterShare = 0.02
+/** Audits that every provider gets whatever it does: the rate is never zero. */
+export const auditsMin = 1
+/** Audits that one commitment plans at most: what an hour of a two-core machine can buy and score twice over. */
+export const planAuditsMax = 256
+
+/** Between two rounds of the daemon: chain reads are few, and nothing waits longer than an epoch of 5 s. */
+export const roundMs = 1_000
+/** Pauses after a failed round double from `roundMs` up to this. */
+export const roundBackoffMsMax = 60_000
+/** Purchases at work at once: ordinary customers wait for their answers. */
+export const purchasesMax = 2
+/** A gateway that takes longer for a whole answer is given up, and the same request asked again later. */
+export const answerMsMax = 180_000
+/** Attempts to buy or to score one audit; then it stays sealed and counts for the provider. */
+export const attemptsMax = 6
+/** First pause after a failed attempt; doubles with each. */
+export const attemptPauseMs = 2_000
+/** Bytes of an answer that is read: 131,072 tokens of server-sent events. */
+export const answerBytesMax = 67_108_864
+
+/** Longest prompt of the mix in tokens: a prefill of seconds on a processor. */
+export const promptTokensMax = 2_048
+/** Answers asked for, in tokens: short ones, because evidence grows with answers and cost with tokens. */
+export const answerTokens = { min: 16, max: 256 } as const
+/** Room left for the template's own tokens where a prompt meets the end of the context. */
+export const templateTokens = 64
+
+/** Context of a reference engine: the longest prompt and answer of the mix. */
+export const contextTokens = 2_560
+/** Models whose weights are kept loaded, two scorings each. */
+export const modelsLoadedMax = 2
+
+/** Offers of one provider's page, read for the median price. */
+export const offersBytesMax = 1_048_576
+export const offersTimeoutMs = 5_000
+/** How long prices and offers count before they are read again. */
+export const offersFreshMs = 60_000
+
+/** Request line and headers together. */
+export const headerBytesMax = 16_384
+export const headersTimeoutMs = 10_000
+export const requestTimeoutMs = 30_000
+export const connectionsMax = 256
+/** Numbers that one list of commitments carries. */
+export const commitmentsPageMax = 256
+/** Commitments that have been read and count in histories: two a day for two years, or a day of development epochs. */
+export const commitmentsMax = 16_384
+
+/** Honest answers of a calibration are this long, like those audited most. */
+export const calibrationAnswerTokens = 64
+/** JSON of a calibration's records: ten million tokens would be 160 MB of hexadecimal; a tenth of it is enough. */
+export const recordsBytesMax = 33_554_432

@@ -1,0 +1,46 @@
+import { randomBytes } from 'node:crypto'
+import { connect, Drand, Prevrandao } from '@counterfoil/chain'
+import { Store } from '@counterfoil/models'
+import pino from 'pino'
+import { type DaemonConfig, load } from './config.ts'
+import * as EvmChain from './EvmChain.ts'
+import { create } from './service.ts'
+import * as Weights from './Weights.ts'
+
+// The daemon: ends cleanly on SIGTERM, SIGINT and when its parent's IPC channel closes.
+
+async function main(config: DaemonConfig, log: pino.Logger): Promise<void> {
+  const stop = new Promise<void>((resolve) => {
+    for (const event of ['SIGTERM', 'SIGINT', 'disconnect'] as const) process.once(event, () => resolve())
+  })
+  const beacon =
+    config.beacon === 'prevrandao'
+      ? Prevrandao.create(connect(config.network))
+      : Drand.create({ relays: config.relays, now: () => Date.now() })
+  await using references = Weights.create({
+    store: await Store.open({ dir: config.storeDir }),
+    models: config.sourced,
+    threads: config.threads,
+  })
+  await using service = await create(config, {
+    clock: { now: () => Date.now(), elapsed: () => performance.now() },
+    random: (bytes) => randomBytes(bytes),
+    chain: EvmChain.create(config.network, config.privateKey, beacon),
+    references,
+    log,
+  })
+  process.send?.({ ready: true, url: service.url })
+  await stop
+}
+
+const log = pino({ level: 'info', base: { daemon: 'auditor' } })
+try {
+  const config = load()
+  log.level = config.logLevel
+  await main(config, log)
+  if (process.connected) process.disconnect()
+} catch (error) {
+  log.fatal({ event: 'failed', err: error }, error instanceof Error ? error.message : String(error))
+  process.exitCode = 1
+  if (process.connected) process.disconnect()
+}

@@ -1,0 +1,151 @@
+import { once } from 'node:events'
+import type { AddressInfo } from 'node:net'
+import type { Bytes, Calibration, Network } from '@counterfoil/protocol'
+import type { Auditor, Model } from './Auditor.ts'
+import type { Account } from './Buyer.ts'
+import * as Buying from './Buying.ts'
+import * as Composer from './Composer.ts'
+import * as events from './events.ts'
+import * as Server from './http/Server.ts'
+import * as Loop from './Loop.ts'
+import * as Pages from './Pages.ts'
+import * as Params from './Params.ts'
+import * as Planning from './Planning.ts'
+import type * as Ports from './Ports.ts'
+import type * as Rate from './Rate.ts'
+import * as Scoring from './Scoring.ts'
+import * as Store from './store/Store.ts'
+
+export type Config = {
+  readonly host: string
+  /** 0: a free one. */
+  readonly port: number
+  readonly network: Network.Network
+  /** Folder of the store. */
+  readonly dataDir: string
+  readonly accounts: readonly Account[]
+  readonly models: readonly Model[]
+  readonly calibrations: readonly Calibration.Calibration[]
+  readonly rate: Rate.Policy
+  readonly spreadMs: number
+  readonly machinesMin: number
+  /** SHA-256, in hexadecimal, of the tokens whose bearers see everything at once. */
+  readonly readers: readonly string[]
+}
+
+/** Where effects enter. References are the caller's to dispose, after the service. */
+export type ServicePorts = {
+  readonly clock: Ports.Clock
+  readonly random: Ports.Random
+  readonly chain: Ports.Chain
+  readonly references: Ports.References
+  readonly compose?: Composer.Composer
+  readonly log: events.Log
+}
+
+export type Service = AsyncDisposable & {
+  readonly url: string
+  readonly auditor: Bytes.Hex
+  /** One round of everything, now; throws what a part of it throws. */
+  round(): Promise<void>
+}
+
+/**
+ * A running auditor: plans, commits, buys, scores, and serves what it found.
+ * @throws {Store.InUseError} while another process has the store.
+ * @example await using service = await create(config, ports); console.log(service.url)
+ */
+export async function create(config: Config, ports: ServicePorts): Promise<Service> {
+  const store = Store.open(config.dataDir)
+  const stopping = new AbortController()
+  const auditor: Auditor = {
+    ...ports,
+    ...config,
+    compose: ports.compose ?? Composer.compose,
+    readers: new Set(config.readers),
+    store,
+    signal: stopping.signal,
+    offers: undefined,
+    version: 0,
+  }
+  const { log, chain } = auditor
+  const server = Server.create(auditor)
+  try {
+    server.listen(config.port, config.host)
+    await once(server, 'listening')
+  } catch (error) {
+    Store.close(store)
+    throw error
+  }
+  const { port } = server.address() as AddressInfo
+  const url = `http://${config.host.includes(':') ? `[${config.host}]` : config.host}:${port}`
+  events.started(log, { url, auditor: chain.auditor, models: config.models.map((model) => model.id) })
+
+  const convictions = new Set<string>()
+  const parts: readonly (readonly [string, () => Promise<void>])[] = [
+    ['count jobs', () => Planning.count(auditor)],
+    ['settle plans', () => Planning.settle(auditor)],
+    ['plan', () => Planning.plan(auditor)],
+    ['buy', () => Buying.buy(auditor)],
+    ['score', () => Scoring.score(auditor)],
+    ['judge', () => judge(auditor, convictions)],
+  ]
+  let last: Promise<void> = Promise.resolve()
+  /** One round at a time, whoever asks. */
+  const inTurn = (work: () => Promise<void>): Promise<void> => {
+    const mine = last.then(work)
+    last = mine.catch(() => {})
+    return mine
+  }
+  const loop = Loop.start(
+    () =>
+      inTurn(async () => {
+        let failure: unknown
+        for (const [doing, work] of parts) {
+          if (stopping.signal.aborted) return
+          // A chain that is away must not keep answers from being scored, nor a gateway plans from being settled.
+          await work().catch((error: unknown) => {
+            failure = error
+            if (!stopping.signal.aborted) events.roundFailed(log, doing, error)
+          })
+        }
+        if (failure) throw failure
+      }),
+    { intervalMs: Params.roundMs, pauseMsMax: Params.roundBackoffMsMax, onError: () => {} },
+  )
+  return {
+    url,
+    auditor: chain.auditor,
+    round: () =>
+      inTurn(async () => {
+        for (const [, work] of parts) await work()
+      }),
+    async [Symbol.asyncDispose]() {
+      stopping.abort(new Error('the auditor is stopping'))
+      await loop.stop()
+      await last
+      server.close()
+      server.closeAllConnections()
+      await once(server, 'close')
+      events.stopped(log)
+      Store.close(store)
+    },
+  }
+}
+
+/** Tells the log of convictions, each once. */
+async function judge(auditor: Auditor, told: Set<string>): Promise<void> {
+  const { findings } = Pages.known(auditor, await auditor.chain.seconds())
+  for (const { provider, calibration, record, standing } of findings) {
+    const name = `${provider} ${calibration.model} ${calibration.runtime}`
+    if (!record.convictedAt || told.has(name)) continue
+    told.add(name)
+    events.convicted(auditor.log, {
+      provider,
+      model: calibration.model,
+      answers: record.answers,
+      tokens: record.tokens,
+      advisory: standing.use === 'convict' ? undefined : standing.reason,
+    })
+  }
+}
