@@ -20,6 +20,8 @@ export async function record(
     readonly log: (line: string) => void
     /** Answers in flight, so that one is written while others are scored; then no time is taken. By default one. */
     readonly workers?: number
+    /** First job's number, for a second recorder of the same behaviour beside the first; both write to one journal. */
+    readonly from?: number
   },
 ): Promise<Recording.Recording> {
   await using provider = await behaviour.open(lab)
@@ -39,7 +41,7 @@ export async function record(
   }
   let journal = Journal.open(join(lab.dir, 'journal', `${behaviour.name}.jsonl`), circumstances)
   let tokens = journal.entries.reduce((sum, entry) => sum + tokensOf(entry), 0)
-  let next = journal.entries.reduce((most, entry) => Math.max(most, entry.i + 1), 0)
+  let next = journal.entries.reduce((most, entry) => Math.max(most, entry.i + 1), options.from ?? 0)
   const workers = (behaviour.parallel ?? 1) * (options.workers ?? 1)
   const time = (ms: number) => (workers > 1 ? 0 : Math.round(ms))
   const work = async () => {

@@ -25,6 +25,7 @@ const { values, positionals } = parseArgs({
     only: { type: 'string' },
     tokens: { type: 'string' },
     workers: { type: 'string', default: '1' },
+    from: { type: 'string', default: '0' },
     json: { type: 'boolean', default: false },
     write: { type: 'boolean', default: false },
   },
@@ -48,6 +49,7 @@ async function record() {
         machine: Machine.describe().cpu,
         log,
         workers: Number(values.workers),
+        from: Number(values.from),
       }),
     )
   }
