@@ -41,9 +41,13 @@ export type Answer =
 
 /** `chat` where the API has it; `text` for those that only complete. */
 export type Mode = 'chat' | 'text'
-/** Parameters that an API may refuse and the check can do without, in the order in which they are left out. */
-const optional = ['logprobs', 'seed'] as const
-type Optional = (typeof optional)[number]
+/**
+ * Parameters that an API may refuse and the check can do without, in the order in which they are left out, and how a
+ * refusal names them. Penalties, because servers of the llama.cpp family and models' own defaults set them unasked.
+ */
+const optional = { penalties: /penalty/, logprobs: /logprobs/, seed: /seed/ } as const
+type Optional = keyof typeof optional
+const optionalNames = Object.keys(optional) as readonly Optional[]
 
 type Attempt =
   | { readonly type: 'ok'; readonly contentType: string; readonly body: string }
@@ -126,8 +130,8 @@ export class Api {
   /** Leaves out what the error names; after a refusal before the first reply, whatever is left to leave out. */
   #leaveOut(why: FailureReason, detail: string): boolean {
     if (why !== 'refused' && why !== 'server-error') return false
-    const left = optional.filter((name) => !this.#leftOut.has(name))
-    const named = left.find((one) => detail.includes(one))
+    const left = optionalNames.filter((name) => !this.#leftOut.has(name))
+    const named = left.find((one) => optional[one].test(detail))
     const name = named ?? (why === 'refused' && !this.#hasReplied ? left[0] : undefined)
     if (name) this.#leftOut.add(name)
     return name !== undefined
@@ -177,6 +181,7 @@ export class Api {
       temperature,
       top_p: 1,
       ...(!this.#leftOut.has('seed') && { seed }),
+      ...(!this.#leftOut.has('penalties') && { repeat_penalty: 1, repetition_penalty: 1 }),
       ...(withLogprobs && chat && { logprobs: true, top_logprobs: Params.topLogprobs }),
       ...(withLogprobs && !chat && { logprobs: Params.topLogprobs }),
     }

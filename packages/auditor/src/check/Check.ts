@@ -14,6 +14,9 @@ export type Ports = ApiPorts & {
   readonly now: () => number
 }
 
+/** What scores answers: a {@link Reference}. */
+export type Scorer = Pick<Reference, 'observe'>
+
 export type Options = {
   readonly target: Target
   readonly requests?: number
@@ -58,7 +61,7 @@ export type Cost = {
  * @example
  * const result = await Check.run({ target: { url: 'http://127.0.0.1:8000/v1', model: 'm' } }, reference, ports)
  */
-export async function run(options: Options, reference: Reference, ports: Ports): Promise<Result> {
+export async function run(options: Options, reference: Scorer, ports: Ports): Promise<Result> {
   const {
     requests = Params.requestsDefault,
     maxTokens = Params.maxTokensDefault,
@@ -116,7 +119,7 @@ type Found = { readonly promptTokens: number; readonly outputTokens: number } & 
 /** One question, at temperature 0 or 1, and what its answer says. */
 async function ask(input: {
   readonly api: Api
-  readonly reference: Reference
+  readonly reference: Scorer
   readonly ports: Ports
   readonly maxTokens: number
   readonly signal: AbortSignal | undefined

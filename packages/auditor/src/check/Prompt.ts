@@ -3,7 +3,7 @@ import { type Language, languages, names } from './Topics.ts'
 
 export type Message = { readonly role: 'system' | 'user'; readonly content: string }
 
-/** A question that has, as good as surely, never been asked before. */
+/** A question that has, as good as surely, never been asked before: about 2^40 are as likely as one another. */
 export type Prompt = {
   readonly messages: readonly Message[]
   /** The same for an API that only completes text. */
@@ -21,9 +21,9 @@ export type Random = () => number
 export function compose(random: Random): Prompt {
   const language = weighted(random, languages)
   const system = pick(random, language.systems)
-  const first = sentence(random, language)
-  // One subject in two goes with a second question, so that lengths differ too.
-  const user = random() < 0.5 ? first : `${first}\n\n${sentence(random, language)}`
+  const first = fill(random, pick(random, language.leads)) + question(random, language)
+  // Every second one comes with a further question, so that lengths differ too.
+  const user = random() < 0.5 ? first : `${first}\n\n${question(random, language)}`
   return {
     messages: [
       { role: 'system', content: system },
@@ -33,21 +33,23 @@ export function compose(random: Random): Prompt {
   }
 }
 
-function sentence(random: Random, { tasks, subjects, forms, leads }: Language): string {
+function question(random: Random, { tasks, subjects, forms }: Language): string {
   const subject = pick(random, subjects)
-  const other = pick(
-    random,
-    subjects.filter((one) => one !== subject),
-  )
-  const fill = (text: string) =>
-    text
-      .replaceAll('{subject}', subject)
-      .replaceAll('{other}', other)
-      .replaceAll('{name}', pick(random, names))
-      .replaceAll('{n}', String(2 + Math.floor(random() * (Params.promptNumberMax - 1))))
-  return [fill(pick(random, leads)) + fill(pick(random, tasks)), fill(pick(random, forms))]
-    .filter((part) => part !== '')
-    .join(' ')
+  const others = subjects.filter((one) => one !== subject)
+  const task = pick(random, tasks)
+    .replaceAll('{subject}', subject)
+    .replaceAll('{other}', pick(random, others))
+  return [task, fill(random, pick(random, forms))].filter((part) => part !== '').join(' ')
+}
+
+function fill(random: Random, text: string): string {
+  const below = (end: number) => Math.floor(random() * end)
+  const two = (value: number) => String(value).padStart(2, '0')
+  return text
+    .replaceAll('{name}', pick(random, names))
+    .replaceAll('{time}', `${below(24)}:${two(below(60))}`)
+    .replaceAll('{date}', `${1 + below(28)}.${1 + below(12)}.`)
+    .replaceAll('{n}', String(2 + below(Params.promptNumberMax - 1)))
 }
 
 function pick<T>(random: Random, from: readonly T[]): T {

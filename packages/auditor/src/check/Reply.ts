@@ -58,7 +58,7 @@ const document = z.object({
         delta: message.nullish(),
         text: z.string().nullish(),
         finish_reason: z.string().nullish(),
-        logprobs: z.unknown(),
+        logprobs: z.unknown().optional(),
       }),
     )
     .nullish(),

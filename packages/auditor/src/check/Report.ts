@@ -124,7 +124,12 @@ function findingsOf(result: Result, { model }: Subject): readonly string[] {
     ...(modelInReplies !== undefined && modelInReplies !== model
       ? [`the replies call the model ${modelInReplies}, not ${model}`]
       : []),
-    ...(leftOut.length > 0 ? [`the API refuses ${leftOut.join(' and ')}`] : []),
+    ...(leftOut.length > 0 ? [`the API refuses to be told: ${leftOut.join(', ')}`] : []),
+    ...(leftOut.includes('penalties')
+      ? [
+          'penalties could not be switched off: an API that sets some unasked is not consistent whatever its weights',
+        ]
+      : []),
     compared === 0
       ? 'no log-probabilities could be compared'
       : `log-probabilities compared in ${compared} answers`,

@@ -6,7 +6,7 @@ export type Language = {
   readonly subjects: readonly string[]
   /** Wishes about the form, with `{n}` for a small number; '' for none. */
   readonly forms: readonly string[]
-  /** Lead-ins with `{name}` and `{n}`: they make two prompts about one subject differ. */
+  /** Lead-ins with `{name}`, `{time}` and `{date}`: with them hardly a prompt comes twice, on this machine or any other. */
   readonly leads: readonly string[]
 }
 
@@ -93,13 +93,11 @@ export const languages: readonly Language[] = [
       'Add a title.',
     ],
     leads: [
-      '',
-      '',
-      'My friend {name} asked me this. ',
-      'I have {n} minutes to prepare. ',
-      'This is for a group of {n} people. ',
-      'I am {name} and I am new to this. ',
-      'For a class of {n} pupils: ',
+      'It is {time} on {date}, and my friend {name} asked me this. ',
+      'I am {name}, and I have to talk about this on {date} at {time}. ',
+      'From {name}, {date}, {time}: ',
+      '{name} and I meet on {date} at {time}. ',
+      'My name is {name}. I ask because of a course that begins on {date} at {time}. ',
     ],
   },
   {
@@ -124,7 +122,10 @@ export const languages: readonly Language[] = [
       'Regenwäldern',
     ],
     forms: ['', 'In etwa {n} Sätzen.', 'Nenne {n} Beispiele.'],
-    leads: ['', 'Das hat mich {name} gefragt. ', 'Ich habe {n} Minuten Zeit. '],
+    leads: [
+      'Das hat mich {name} am {date} um {time} gefragt. ',
+      'Ich heiße {name} und brauche es am {date} um {time}. ',
+    ],
   },
   {
     weight: 1,
@@ -145,7 +146,10 @@ export const languages: readonly Language[] = [
       'les échecs',
     ],
     forms: ['', 'En {n} phrases environ.', 'Donne {n} exemples.'],
-    leads: ['', 'C’est {name} qui me le demande. ', 'J’ai {n} minutes. '],
+    leads: [
+      'C’est {name} qui me le demande ce {date} à {time}. ',
+      'Je m’appelle {name} et j’en parle le {date} à {time}. ',
+    ],
   },
   {
     weight: 1,
@@ -166,7 +170,10 @@ export const languages: readonly Language[] = [
       'el ajedrez',
     ],
     forms: ['', 'En unas {n} frases.', 'Da {n} ejemplos.'],
-    leads: ['', 'Me lo preguntó {name}. ', 'Tengo {n} minutos. '],
+    leads: [
+      'Me lo preguntó {name} el {date} a las {time}. ',
+      'Soy {name} y lo necesito el {date} a las {time}. ',
+    ],
   },
 ]
 
