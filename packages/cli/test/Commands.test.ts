@@ -30,6 +30,11 @@ describe('a command that is not understood: cause, fix, and 2', () => {
     ['a port out of range', ['up', '--port', '70000'], /integer from 1 to 65535/],
     ['a check without weights', ['check', 'http://h/v1', '--model', 'm'], /required option '--reference/],
     ['a check of no URL', ['check', 'h/v1', '--model', 'm', '--reference', 'r'], /no http or https URL/],
+    [
+      'a check with a key in the URL',
+      ['check', 'http://key@h/v1', '--model', 'm', '--reference', 'r'],
+      /carries more than an address/,
+    ],
     ['a contradiction', ['up', '--once', '--no-ask'], /--once ends after the first answer/],
     ['a conversation in JSON', ['chat', '--json'], /not one JSON document/],
   ])('%s', async (_, args, cause) => {

@@ -169,10 +169,17 @@ function apiKeyOf({ checkApiKey }: Setting, { apiKeyFile }: Options): string | u
 }
 
 function assertUrl(url: string): string {
-  if (!URL.canParse(url) || !/^https?:$/.test(new URL(url).protocol))
+  const parsed = URL.canParse(url) ? new URL(url) : undefined
+  if (!parsed || !/^https?:$/.test(parsed.protocol))
     throw new Failure(
       `'${url}' is no http or https URL`,
       'give the base URL that OpenAI clients take, such as https://api.example.com/v1',
+      exitCodes.usage,
+    )
+  if (parsed.username || parsed.password || parsed.search || parsed.hash)
+    throw new Failure(
+      'the URL carries more than an address',
+      'give the key in COUNTERFOIL_CHECK_API_KEY or with --api-key-file, and the URL up to /v1',
       exitCodes.usage,
     )
   return url
