@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { connectWallet } from '@counterfoil/chain'
@@ -7,6 +7,7 @@ import type { Bytes, Network } from '@counterfoil/protocol'
 import * as Anvil from '../src/Anvil.ts'
 import { inherited } from '../src/config.ts'
 import * as Genesis from '../src/Genesis.ts'
+import { tail } from '../src/Leash.ts'
 import * as Ports from '../src/Ports.ts'
 import * as Secrets from '../src/Secrets.ts'
 
@@ -22,8 +23,26 @@ export type Bed = AsyncDisposable & {
   log(name: string): string
 }
 
-/** Everything of it is gone when it is disposed. */
-export async function create(modelId: Bytes.Hex): Promise<Bed> {
+/**
+ * Makes a bed, lends it to `work`, and clears it away with all that `work` put on the stack. What goes wrong meanwhile is
+ * told with the ends of the logs.
+ */
+export async function lend<T>(
+  modelId: Bytes.Hex,
+  work: (bed: Bed, stack: AsyncDisposableStack) => Promise<T>,
+): Promise<T> {
+  await using stack = new AsyncDisposableStack()
+  const bed = stack.use(await create(modelId))
+  try {
+    return await work(bed, stack)
+  } catch (error) {
+    const logs = join(bed.dir, 'logs')
+    const ends = readdirSync(logs).map((file) => `--- ${file}\n${tail(join(logs, file))}`)
+    throw new Error(`${error instanceof Error ? error.message : error}\n${ends.join('\n')}`, { cause: error })
+  }
+}
+
+async function create(modelId: Bytes.Hex): Promise<Bed> {
   const dir = mkdtempSync(join(tmpdir(), 'counterfoil-bench-'))
   const keys = join(dir, 'keys')
   const log = (name: string) => join(dir, 'logs', `${name}.log`)
@@ -60,12 +79,10 @@ export async function create(modelId: Bytes.Hex): Promise<Bed> {
   }
 }
 
+export type Model = { readonly id: Bytes.Hex; readonly path: string; readonly storeDir: string }
+
 /** The default model, fetched where it is not there yet. */
-export async function model(): Promise<{
-  readonly id: Bytes.Hex
-  readonly path: string
-  readonly storeDir: string
-}> {
+export async function model(): Promise<Model> {
   const storeDir = defaultStoreDir(inherited)
   const store = await Store.open({ dir: storeDir })
   const id = await pull(store, defaultModel)

@@ -38,7 +38,13 @@ export async function create(options: {
   readonly threads: number
   readonly contextLength: number
 }): Promise<DirectLlama> {
-  const model = await load({ ...options, sequences: 1, bindingFolder: undefined, determinism: 'statistical' })
+  const model = await load({
+    ...options,
+    sequences: 1,
+    kvCache: 'f16',
+    bindingFolder: undefined,
+    determinism: 'statistical',
+  })
   const sequence = model.context.getSequence()
 
   async function evaluate(tokens: readonly number[], question: Question) {

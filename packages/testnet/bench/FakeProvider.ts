@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
-import { Batch, Bytes, Claim, Offer, ProviderHttp } from '@counterfoil/protocol'
+import { Batch, Bytes, Claim, Offer, ProviderHttp, Refusal } from '@counterfoil/protocol'
 import * as FakeAnswer from './FakeAnswer.ts'
 
 // A provider without an engine: its HTTP API, and answers as long as the job allows, at once, under really signed claims.
@@ -20,21 +20,21 @@ export type Options = {
 export function create(options: Options): Server {
   const { seat, channel, deposit, epochSeconds, seconds } = options
   const offerId = Offer.id(seat.signedOffer.offer)
-  const unpaid = new Map<Bytes.Hex, bigint>()
+  const unpaid = new Map<Bytes.Hex, ProviderHttp.End>()
   const vouchers = new Map<Bytes.Hex, ProviderHttp.VoucherPost['voucher']>()
   let sequence = 0n
   let paid = 0n
 
   const state = (): ProviderHttp.ChannelState => ({
     ...{ channel, deposit, paid, credit: deposit },
-    exposure: [...unpaid.values()].reduce((sum, amount) => sum + amount, 0n),
+    exposure: [...unpaid.values()].reduce((sum, { receipt }) => sum + receipt.claim.amount, 0n),
     vouchers: [...vouchers.values()],
   })
 
   function takeVoucher({ voucher, accepts }: ProviderHttp.VoucherPost): void {
     vouchers.set(voucher.voucher.model, voucher)
     for (const id of accepts) {
-      paid += unpaid.get(id) ?? 0n
+      paid += unpaid.get(id)?.receipt.claim.amount ?? 0n
       unpaid.delete(id)
     }
   }
@@ -44,7 +44,7 @@ export function create(options: Options): Server {
     const epoch = Batch.epochAt(seconds(), epochSeconds)
     const end = FakeAnswer.end(seat, post, { sequence, epoch })
     sequence += 1n
-    unpaid.set(Claim.id(end.receipt.claim), end.receipt.claim.amount)
+    unpaid.set(Claim.id(end.receipt.claim), end)
     response.writeHead(200, { 'content-type': 'text/event-stream' })
     const deltas = FakeAnswer.texts(post.job.maxTokens).map((content) => event('delta', { content }))
     await write(response, deltas, event('end', ProviderHttp.endToJson(end)))
@@ -67,9 +67,12 @@ export function create(options: Options): Server {
       return json(response, ProviderHttp.channelStateToJson(state()))
     }
     if (path === paths.channel(channel)) return json(response, ProviderHttp.channelStateToJson(state()))
-    // Asked for before the first job only: nothing is owed then.
-    if (path === paths.unpaid(channel) && unpaid.size === 0) return json(response, { claims: [] })
-    response.writeHead(404).end()
+    if (path === paths.unpaid(channel)) {
+      const oldest = [...unpaid.values()].slice(0, ProviderHttp.unpaidMax)
+      return json(response, { claims: oldest.map(ProviderHttp.endToJson) })
+    }
+    // Every answer has ended before its job could be cancelled, so there is never one to cancel.
+    json(response, Refusal.toOpenAi(Refusal.of('not_found', `There is nothing at ${path}.`)), 404)
   }
 
   return createServer({ keepAliveTimeout: 65_000, noDelay: true }, (request, response) => {
@@ -131,10 +134,10 @@ function event(name: string, data: unknown): string {
   return `event: ${name}\ndata: ${JSON.stringify(data)}\n\n`
 }
 
-function json(response: ServerResponse, value: unknown): void {
+function json(response: ServerResponse, value: unknown, status = 200): void {
   const body = JSON.stringify(value)
   response
-    .writeHead(200, { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) })
+    .writeHead(status, { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) })
     .end(body)
 }
 

@@ -4,7 +4,8 @@ import { Agent, type IncomingMessage, request as open } from 'node:http'
 /** What callers do: each of them sends its next request as soon as it has its last answer. */
 export type Load = {
   readonly url: string
-  readonly headers: Readonly<Record<string, string>>
+  /** API keys: the callers take them in turn. */
+  readonly keys: readonly string[]
   readonly body: unknown
   readonly connections: number
   readonly seconds: number
@@ -21,26 +22,32 @@ export async function run(load: Load): Promise<Outcome> {
   const ms: number[] = []
   const start = performance.now()
   const deadline = start + load.seconds * 1000
-  async function caller(): Promise<void> {
+  async function call(key: string): Promise<void> {
     while (performance.now() < deadline) {
       const sent = performance.now()
-      await ask(load, body, agent)
+      await ask(load, key, body, agent)
       ms.push(performance.now() - sent)
     }
   }
   try {
-    await Promise.all(Array.from({ length: load.connections }, caller))
+    await Promise.all(
+      Array.from({ length: load.connections }, (_, i) => call(load.keys[i % load.keys.length] ?? '')),
+    )
   } finally {
     agent.destroy()
   }
   return { answered: ms.length, seconds: (performance.now() - start) / 1000, ms }
 }
 
-async function ask({ url, headers, check }: Load, body: Buffer, agent: Agent): Promise<void> {
+async function ask({ url, check }: Load, key: string, body: Buffer, agent: Agent): Promise<void> {
   const request = open(url, {
     method: 'POST',
     agent,
-    headers: { ...headers, 'content-type': 'application/json', 'content-length': body.length },
+    headers: {
+      authorization: `Bearer ${key}`,
+      'content-type': 'application/json',
+      'content-length': body.length,
+    },
   })
   request.end(body)
   const [response] = (await once(request, 'response')) as [IncomingMessage]

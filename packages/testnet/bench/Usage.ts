@@ -1,20 +1,47 @@
 import { execFileSync } from 'node:child_process'
 import { existsSync, readFileSync } from 'node:fs'
-import { descendants } from '../test/Processes.ts'
 
 const hasProc = existsSync('/proc/self/stat')
 
 /** Processor seconds (user and system) that a process has taken so far; to 10 ms, the kernel's clock tick. */
 export function cpuSeconds(pid: number): number {
-  if (!hasProc) return psSeconds(execFileSync('ps', ['-o', 'time=', '-p', String(pid)], { encoding: 'utf8' }))
-  // proc(5): fields follow the last ")", because a command's name may hold anything; utime and stime are numbers 14 and 15.
-  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ').at(-1)?.split(' ') ?? []
-  return (Number(fields[11]) + Number(fields[12])) / 100
+  return times(pid)?.own ?? psSeconds(pid)
 }
 
-/** The same of a process and all below it that live now. */
+/** The same of a process with all below it; those that have ended count too, once they were waited for. */
 export function cpuSecondsOfTree(pid: number): number {
-  return [pid, ...descendants(pid)].reduce((sum, one) => sum + cpuSeconds(one), 0)
+  return [pid, ...below(pid)].reduce((sum, one) => {
+    const found = times(one)
+    return sum + (found ? found.own + found.ended : psSeconds(one))
+  }, 0)
+}
+
+function times(pid: number): { readonly own: number; readonly ended: number } | undefined {
+  try {
+    // proc(5): fields follow the last ")", because a command's name may hold anything. Numbers 14 to 17 are utime, stime,
+    // and both of the children that have ended.
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
+    const [utime = 0, stime = 0, cutime = 0, cstime = 0] = (stat.split(') ').at(-1) ?? '')
+      .split(' ')
+      .slice(11, 15)
+      .map(Number)
+    return { own: (utime + stime) / 100, ended: (cutime + cstime) / 100 }
+  } catch {
+    // It has ended, and stands in its parent's times now; or this is no Linux.
+    return undefined
+  }
+}
+
+/** Every process below `pid`, by one look at all of them. */
+export function below(pid: number): readonly number[] {
+  const rows = execFileSync('ps', ['-A', '-o', 'pid=,ppid='], { encoding: 'utf8' })
+    .trim()
+    .split('\n')
+    .map((row) => row.trim().split(/\s+/).map(Number))
+  const found = [pid]
+  // Grows while it is walked: children of children are found in their turn.
+  for (const one of found) for (const [child, parent] of rows) if (parent === one && child) found.push(child)
+  return found.slice(1)
 }
 
 /** Resident memory in bytes. `proportional` counts shared pages by their share, so that sums are right; Linux only. */
@@ -41,9 +68,11 @@ function memoryOf(pid: number): Memory {
   return { resident: field('Rss'), proportional: field('Pss') }
 }
 
-/** `[[dd-]hh:]mm:ss[.cc]` as ps prints it. */
-function psSeconds(text: string): number {
-  const [days, clock] = text.includes('-') ? text.trim().split('-') : ['0', text.trim()]
+/** `[[dd-]hh:]mm:ss[.cc]` as ps prints it; 0 where the process has ended. */
+function psSeconds(pid: number): number {
+  if (hasProc) return 0
+  const text = execFileSync('ps', ['-o', 'time=', '-p', String(pid)], { encoding: 'utf8' }).trim()
+  const [days, clock] = text.includes('-') ? text.split('-') : ['0', text]
   const seconds = (clock ?? '').split(':').reduce((sum, part) => sum * 60 + Number(part), 0)
   return Number(days) * 86_400 + seconds
 }

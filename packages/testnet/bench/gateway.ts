@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import { ApiKeys, openDatabase } from '@counterfoil/gateway'
 import { defaultModel } from '@counterfoil/models'
-import { ModelManifest } from '@counterfoil/protocol'
+import { type Bytes, ModelManifest } from '@counterfoil/protocol'
 import * as Daemon from '../src/Daemon.ts'
 import { channelMicros } from '../src/Params.ts'
 import * as Postgres from '../src/Postgres.ts'
@@ -18,7 +18,8 @@ import { cpuSeconds, cpuSecondsOfTree } from './Usage.ts'
 const section = 'Gateway'
 const names = {
   plain: 'plain node:http proxy that signs 512 bytes',
-  gateway: 'gateway (keys, balance, journal, claim checked, paid)',
+  gateway: 'gateway, each caller with its own key',
+  oneKey: 'gateway, all callers with one key',
 } as const
 type Arm = keyof typeof names
 
@@ -31,14 +32,21 @@ const metrics = {
 type Metric = keyof typeof metrics
 
 /**
- * The gateway with a real chain and database in front of a provider that answers at once, beside a plain proxy in front of
+ * The gateway (balance, journal, claims checked and paid) with a real chain and database in front of a provider that answers at once, beside a plain proxy in front of
  * the same process. 16 callers, each with its next request as soon as it has its answer: all share this machine's cores, so
  * processor time is the figure that carries over to others.
  */
-export async function run(mode: Params.Mode): Promise<readonly Row.Row[]> {
+export function run(mode: Params.Mode): Promise<readonly Row.Row[]> {
   const model = ModelManifest.id(defaultModel.manifest)
-  await using stack = new AsyncDisposableStack()
-  const bed = stack.use(await Bed.create(model))
+  return Bed.lend(model, (bed, stack) => measure(mode, bed, stack, model))
+}
+
+async function measure(
+  mode: Params.Mode,
+  bed: Bed.Bed,
+  stack: AsyncDisposableStack,
+  model: Bytes.Hex,
+): Promise<readonly Row.Row[]> {
   const [fake, database] = await Promise.all([
     Child.start(
       'fakeProviderChild.ts',
@@ -55,10 +63,11 @@ export async function run(mode: Params.Mode): Promise<readonly Row.Row[]> {
   stack.defer(() => fake.stop())
   const proxy = await Child.start('plainProxyChild.ts', [fake.ready], bed.log('proxy'), Child.readUrl)
   stack.defer(() => proxy.stop())
-  const apiKey = Secrets.apiKey(bed.keys, 'bench')
+  const keys = Array.from({ length: Params.connections }, (_, i) => Secrets.apiKey(bed.keys, `caller-${i}`))
   {
     await using opened = await openDatabase(database.url)
-    await ApiKeys.ensure(opened, { name: 'bench', key: apiKey, balance: 10n ** 12n })
+    for (const [i, key] of keys.entries())
+      await ApiKeys.ensure(opened, { name: `caller-${i}`, key, balance: 10n ** 12n })
   }
   const gateway = await Daemon.create({
     room: 'gateway',
@@ -70,24 +79,24 @@ export async function run(mode: Params.Mode): Promise<readonly Row.Row[]> {
       GATEWAY_PORT: '0',
       GATEWAY_KEY_FILE: join(bed.keys, 'payer.key'),
       GATEWAY_CHANNELS: bed.channel,
-      LOG_LEVEL: 'warn',
     },
   })
   stack.defer(() => gateway.stop())
 
   const targets = {
-    plain: { url: proxy.ready, pid: proxy.pid },
-    gateway: { url: gateway.url, pid: gateway.pid() },
+    plain: { url: proxy.ready, pid: proxy.pid, keys },
+    gateway: { url: gateway.url, pid: gateway.pid(), keys },
+    oneKey: { url: gateway.url, pid: gateway.pid(), keys: keys.slice(0, 1) },
   } as const
   const rows: Row.Row[] = []
   for (const stream of [false, true]) {
     const tokens = stream ? Params.answerTokens : Params.shortAnswerTokens
     const load = async (arm: Arm): Promise<Rounds.Metrics<Metric>> => {
-      const { url, pid } = targets[arm]
+      const { url, pid, keys: own } = targets[arm]
       const before = { proxy: cpuSeconds(pid), database: cpuSecondsOfTree(database.pid()) }
       const { answered, seconds, ms } = await Load.run({
         url: `${url}/v1/chat/completions`,
-        headers: { authorization: `Bearer ${apiKey}` },
+        keys: own,
         body: {
           model: defaultModel.manifest.name,
           messages: [{ role: 'user', content: 'What is the capital of Japan?' }],
@@ -106,7 +115,7 @@ export async function run(mode: Params.Mode): Promise<readonly Row.Row[]> {
       }
     }
     const samples = await Rounds.interleave(
-      { plain: () => load('plain'), gateway: () => load('gateway') },
+      { plain: () => load('plain'), gateway: () => load('gateway'), oneKey: () => load('oneKey') },
       { warmup: mode.warmup, rounds: mode.gateway.rounds },
     )
     rows.push(...toRows(samples, stream ? `stream of ${tokens} tokens` : `${tokens} tokens in one piece`))
@@ -123,7 +132,9 @@ function toRows(samples: Rounds.Samples<Arm, Metric>, kind: string): readonly Ro
     ...(['rate', 'cpuMs', 'ms'] as const).flatMap((metric) =>
       Row.compare<Arm>(labels(metric), Rounds.metric(samples, metric), 'plain'),
     ),
-    Row.of(labels('databaseMs')('gateway'), samples.gateway.databaseMs),
+    ...(['gateway', 'oneKey'] as const).map((arm) =>
+      Row.of(labels('databaseMs')(arm), samples[arm].databaseMs),
+    ),
   ]
 }
 

@@ -2,12 +2,11 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { defaultModel } from '@counterfoil/models'
-import { descendants } from '../test/Processes.ts'
 import * as Bed from './Bed.ts'
 import * as Child from './Child.ts'
 import type * as Params from './Params.ts'
 import * as Row from './Row.ts'
-import { memory } from './Usage.ts'
+import { below, memory } from './Usage.ts'
 
 type Ready = {
   readonly url: string
@@ -103,11 +102,11 @@ function usages({ pids }: Ready): readonly Usage[] {
     .sort(([a], [b]) => byPlace(processes)(a, b))
     .flatMap(([name, pid]) => {
       if (name === 'supervisor') return [{ name, pids: [pid] }]
-      const below = descendants(pid)
-      if (name === 'database') return [{ name: 'database with its workers', pids: [pid, ...below] }]
+      const children = below(pid)
+      if (name === 'database') return [{ name: 'database with its workers', pids: [pid, ...children] }]
       return [
         { name, pids: [pid] },
-        ...(below.length > 0 ? [{ name: `${name}, its engine`, pids: below }] : []),
+        ...(children.length > 0 ? [{ name: `${name}, its engine`, pids: children }] : []),
       ]
     })
   const each = named.map(({ name, pids: several }) => ({ name, ...memory(several) }))

@@ -27,11 +27,18 @@ type Arm = keyof typeof names
  * claim at the end. The first token counts from the moment the job is handed over.
  */
 export async function run(mode: Params.Mode): Promise<readonly Row.Row[]> {
+  const model = await Bed.model()
+  return Bed.lend(model.id, (bed, stack) => compare(mode, bed, stack, model))
+}
+
+async function compare(
+  mode: Params.Mode,
+  bed: Bed.Bed,
+  stack: AsyncDisposableStack,
+  { id: model, path: modelPath, storeDir }: Bed.Model,
+): Promise<readonly Row.Row[]> {
   const { outputTokens, rounds } = mode.provider
-  const { id: model, path: modelPath, storeDir } = await Bed.model()
   const settings = { modelPath, threads: Params.threads, contextLength: Params.contextLength }
-  await using stack = new AsyncDisposableStack()
-  const bed = stack.use(await Bed.create(model))
   const daemon = await startDaemon(bed, model, storeDir)
   stack.defer(() => daemon.stop())
   const client = ProviderClient.create({
