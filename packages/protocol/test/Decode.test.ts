@@ -20,6 +20,7 @@ describe('Decode', () => {
     ],
     ['hex', Decode.hex(1), 7, 'hex', '$.x must be 0x and 2 lower-case hexadecimal digits; got 7'],
     ['hexUpTo', Decode.hexUpTo(1), '0x0000', 'too-long', '$.x must have at most 4 characters; got 6'],
+    ['hexUpTo', Decode.hexUpTo(1), '0x000', 'too-long', '$.x must have at most 4 characters; got 5'],
     [
       'hexUpTo',
       Decode.hexUpTo(9),

@@ -58,6 +58,15 @@ describe.each(Object.entries(ports))('P-256 by %s', (_, port) => {
     expect(await verify({ publicKey: bad })).toBe(false)
   })
 
+  it('answers false itself, and never throws, for keys and signatures of another form', async () => {
+    const input = { message, signature, publicKey }
+    const zeros = new Uint8Array(65)
+    for (const bad of [new Uint8Array(), publicKey.subarray(0, 64), zeros])
+      expect(await port.verify({ ...input, publicKey: bad })).toBe(false)
+    for (const bad of [new Uint8Array(), signature.subarray(0, 63), new Uint8Array(64)])
+      expect(await port.verify({ ...input, signature: bad })).toBe(false)
+  })
+
   it.each([
     ['no bytes', new Uint8Array()],
     ['63 bytes', signature.subarray(0, 63)],

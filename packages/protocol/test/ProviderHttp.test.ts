@@ -15,6 +15,10 @@ const signedAccess = Access.sign(
   Example.eip712,
   Example.payerSecret,
 )
+const stateOf = (change: Readonly<Record<string, string>>) => ({
+  ...{ channel, deposit: '0', paid: '0', exposure: '0', credit: '0', vouchers: [] },
+  ...change,
+})
 const logprob = { token: 'a', bytes: '0x61', logprob: -1, top: [] } as const
 
 describe('ProviderHttp', () => {
@@ -194,6 +198,28 @@ describe('ProviderHttp', () => {
     ],
   ])('refuses %s', (_, read, code, at) => {
     expect(read).toThrow(expect.objectContaining({ name: 'DecodeError', code, at }))
+  })
+
+  it.each([
+    ['a batch', (n: bigint) => ProviderHttp.readBatch({ first: `${n}`, leaves: [] }, '$'), 64],
+    ['a deposit', (n: bigint) => ProviderHttp.readChannelState(stateOf({ deposit: `${n}` }), '$'), 128],
+    ['what is paid', (n: bigint) => ProviderHttp.readChannelState(stateOf({ paid: `${n}` }), '$'), 128],
+    ['an exposure', (n: bigint) => ProviderHttp.readChannelState(stateOf({ exposure: `${n}` }), '$'), 128],
+    ['a credit', (n: bigint) => ProviderHttp.readChannelState(stateOf({ credit: `${n}` }), '$'), 128],
+  ])('takes %s up to its number of bits and no more', (_, read, bits) => {
+    expect(() => read(2n ** BigInt(bits) - 1n)).not.toThrow()
+    expect(() => read(2n ** BigInt(bits))).toThrow(expect.objectContaining({ code: 'range' }))
+  })
+
+  it('takes a param of 256 bytes and no more, and a token that has expired', () => {
+    const body = (length: number) => ({
+      error: { message: 'x', type: 'x', param: 'p'.repeat(length), code: 'queue_full' },
+    })
+    expect(ProviderHttp.readRefusal(body(256), '$').param).toHaveLength(256)
+    expect(() => ProviderHttp.readRefusal(body(257), '$')).toThrow(
+      expect.objectContaining({ code: 'too-long' }),
+    )
+    expect(ProviderHttp.readToken({ token: '', expires: 0 }, '$').expires).toBe(0)
   })
 
   it('ends with the whole answer as JSON', () => {

@@ -31,6 +31,7 @@ const forged = (name: string, change: Partial<Access.Access>): Case => ({
 export const access: Vectors = {
   valid: [
     valid('an access', {}),
+    valid('expired long ago', { expires: 0 }),
     valid('never expires', { expires: Number.MAX_SAFE_INTEGER }),
     valid('another chain', {}, { ...Example.eip712, chainId: 8453 }),
   ],

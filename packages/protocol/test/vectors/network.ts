@@ -26,6 +26,7 @@ export const network: Vectors = {
   valid: [
     valid('a development network', {}),
     valid('another chain', { name: 'prod', chainId: 8453, epochSeconds: 600 }),
+    valid('the least of each', { name: '', rpc: '', chainId: 1, epochSeconds: 1 }),
     valid('longest epoch', { chainId: Number.MAX_SAFE_INTEGER, epochSeconds: 86_400 }),
   ],
   invalid: invalidJson(honest, [

@@ -66,6 +66,12 @@ export const output: Vectors = {
       at: '$.choices[0].logprobs[0].logprob',
     },
     {
+      name: "an alternative's log-probability above 0",
+      json: withLogprobs([{ ...logprob, top: [{ ...logprob, logprob: 1 }] }]),
+      error: 'range',
+      at: '$.choices[0].logprobs[0].top[0].logprob',
+    },
+    {
       name: '21 alternatives',
       json: withLogprobs([{ ...logprob, top: Array(21).fill(logprob) }]),
       error: 'too-many',

@@ -15,6 +15,9 @@ export const runtime: Vectors = {
       determinism: 'exact',
       numerics: { contextLength: 8192, batchSize: 1, threads: 4096, flashAttention: true, kvCache: 'q8_0' },
     }),
+    valid('the least of each', {
+      numerics: { contextLength: 1, batchSize: 1, threads: 1, flashAttention: false, kvCache: 'f32' },
+    }),
     valid('another sampler', { sampler: 'argmax/1' }),
   ],
   invalid: invalidJson(Example.runtime, [

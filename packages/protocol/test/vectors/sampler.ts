@@ -60,6 +60,9 @@ export const sampler: Vectors = {
     valid('temperature 0, equal logits: the lowest id', flat, { temperature: 0 }),
     valid('just below 1e-3 is argmax', spread(64), { temperature: 0.000999 }),
     valid('1e-3 is not', spread(64), { temperature: 0.001 }),
+    ...[0, 1, 2].map((position) =>
+      valid(`1e-3 draws among equal logits, position ${position}`, flat, { temperature: 0.001, position }),
+    ),
     valid('temperature 2', spread(64), { temperature: 2 }),
     valid('top-p 0.9', spread(64), { topP: 0.9 }),
     valid('top-p 0', spread(64), { topP: 0 }),
