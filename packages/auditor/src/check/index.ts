@@ -1,6 +1,5 @@
-export { Api } from './Api.ts'
 export * as Check from './Check.ts'
 export * as Page from './Page.ts'
-export * as Params from './Params.ts'
+export * as CheckParams from './Params.ts'
 export { Reference } from './Reference.ts'
 export * as Report from './Report.ts'

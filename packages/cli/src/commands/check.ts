@@ -2,7 +2,7 @@ import { randomInt } from 'node:crypto'
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { Check, Params as Limits, Page, Reference, Report } from '@counterfoil/auditor'
+import { Check, CheckParams, Page, Reference, Report } from '@counterfoil/auditor'
 import { defaultModel, pull, Store } from '@counterfoil/models'
 import { ModelManifest } from '@counterfoil/protocol'
 import { Command } from 'commander'
@@ -42,14 +42,14 @@ export function check(): Command {
     .option(
       '--requests <n>',
       'at most so many',
-      Option.integer(1, Limits.requestsMax),
-      Limits.requestsDefault,
+      Option.integer(1, CheckParams.requestsMax),
+      CheckParams.requestsDefault,
     )
     .option(
       '--max-tokens <n>',
       'length of an answer at most',
-      Option.integer(1, Limits.maxTokensMax),
-      Limits.maxTokensDefault,
+      Option.integer(1, CheckParams.maxTokensMax),
+      CheckParams.maxTokensDefault,
     )
     .option('--threads <n>', 'for the reference; left out, one per processor', Option.integer(1, 1024))
     .option('--report <dir>', 'write check.json and check.html there')
