@@ -6,7 +6,8 @@ const marks = { holds: '+', fails: 'x', unknown: '?' } as const
 /** Every rung with its verdict, what it proves and what it does not. */
 export function print(terminal: Terminal, { verdicts, policy, judgement }: Report): void {
   const { colors } = terminal
-  for (const { rung, outcome, proves, doesNotProve, reason } of verdicts) {
+  for (const verdict of verdicts) {
+    const { rung, outcome, proves, doesNotProve, reason } = verdict
     const why = reason && outcome !== 'holds' ? `: ${reason.message}` : ''
     const line = `  ${marks[outcome]} ${rung.padEnd(9)}  ${outcome}${why}`
     terminal.print(paint(terminal, outcome)(line))
@@ -14,12 +15,27 @@ export function print(terminal: Terminal, { verdicts, policy, judgement }: Repor
       colors.dim(`      ${outcome === 'holds' ? 'proves        ' : 'would prove   '}  ${proves}`),
     )
     terminal.print(colors.dim(`      does not prove  ${doesNotProve}`))
+    for (const [name, text] of figures(verdict))
+      terminal.print(colors.dim(`      ${name.padEnd(14)}  ${text}`))
   }
   terminal.print(
     judgement.met
       ? `  policy: at least ${policy.least}: ${colors.green('met')}`
       : `  policy: at least ${policy.least}: ${colors.red('not met')}, rung ${judgement.rung}: ${judgement.reason.code}`,
   )
+}
+
+/** What the evidence of a rung about many answers covers, what it could find, and why nothing should be done about it. */
+function figures({
+  covers,
+  smallestDetectable,
+  advisory,
+}: Verdict.Verdict): readonly (readonly [string, string])[] {
+  return [
+    ...(covers === undefined ? [] : [['covers', covers] as const]),
+    ...(smallestDetectable === undefined ? [] : [['would find', smallestDetectable] as const]),
+    ...(advisory === undefined ? [] : [['advisory', advisory] as const]),
+  ]
 }
 
 /** The ladder in one line, for a conversation. */
