@@ -126,6 +126,20 @@ describe('vouchers', () => {
     expect(shown?.accepts).toEqual([])
   })
 
+  test('what a voucher has paid is not paid again, whatever the provider lists as unpaid', async () => {
+    await start()
+    expect((await world.chat({})).status).toBe(200)
+    await Fixture.until(allPaid)
+    const [held] = [...provider.claims.values()]
+    if (!held) throw new Error('no claim')
+    held.state = 'unpaid'
+    await world.restart()
+    expect((await world.chat({})).status).toBe(200)
+    await Fixture.until(allPaid)
+    expect((await rows('select cumulative from lines'))[0]?.cumulative).toBe('10')
+    expect(provider.paid()).toBe(10n)
+  })
+
   test('a token that the provider forgot is asked for again', async () => {
     await start()
     provider.forgetTokens()
