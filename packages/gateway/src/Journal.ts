@@ -160,7 +160,7 @@ export async function fail(
   })
 }
 
-/** Ends a request without an answer: its reservation is free again. Nothing happens where it has ended. */
+/** Ends a request without an answer: its reservation is free again. Nothing happens where it has ended, or was begun again. */
 export async function end(
   executor: Executor,
   balances: Balances,
@@ -172,6 +172,15 @@ export async function end(
   },
 ): Promise<void> {
   if (row.state !== 'running') return
+  // Whoever ends an attempt may come late: the reservation then belongs to the attempt that runs now.
+  const other = await executor
+    .selectFrom('attempts')
+    .select('id')
+    .where('request', '=', row.request)
+    .where('state', '=', 'running')
+    .limit(1)
+    .executeTakeFirst()
+  if (other) return
   await executor.updateTable('requests').set({ state: 'failed' }).where('request', '=', row.request).execute()
   await balances.settle(executor, row.key_id, row.reserved, 0n)
 }
