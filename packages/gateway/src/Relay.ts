@@ -75,13 +75,15 @@ export type Outcome =
 /** How one provider did. `blame` says whether it is left alone from now on. */
 type Result =
   | { readonly kind: 'answered'; readonly transcript: Transcript.Transcript }
-  | {
-      readonly kind: 'failed'
-      readonly refusal: Refusal.Refusal
-      readonly blame: 'none' | 'failed' | 'lied'
-    }
+  | Failed
   /** Left to be recovered: the caller has gone and the provider did not say how it ended. */
   | { readonly kind: 'open'; readonly refusal: Refusal.Refusal }
+
+type Failed = {
+  readonly kind: 'failed'
+  readonly refusal: Refusal.Refusal
+  readonly blame: 'none' | 'failed' | 'lied'
+}
 
 /** Gets one request answered: by the best provider, or by the next one as long as nothing has gone to the caller. */
 export async function answer(relay: Relay, ask: Ask, caller: Caller): Promise<Outcome> {
@@ -240,7 +242,9 @@ async function settle(
   }
   if (settled.kind === 'late') {
     account.unpaid -= amount
-    return refuse(relay, ask, account, { receipt, output, trace }, attemptId, settled.reason)
+    // The request ended on our side: the claim is not paid, but it was no lie.
+    const refused = await refuse(relay, ask, account, { receipt, output, trace }, attemptId, settled.reason)
+    return { ...refused, blame: 'none' }
   }
   account.failures = 0
   relay.payments.schedule(account)
@@ -254,7 +258,7 @@ async function refuse(
   end: ProviderHttp.End,
   attemptId: bigint,
   reason: string,
-): Promise<Result> {
+): Promise<Failed> {
   const { channel, payee: provider } = account
   await Settlement.refuse(relay.database, { end, channel, provider, model: ask.job.model, reason, attemptId })
   relay.payments.schedule(account)
@@ -305,7 +309,7 @@ function punish(
   { clock, limits, events }: Relay,
   { request }: Ask,
   account: Account.Account,
-  { blame, refusal }: Extract<Result, { readonly kind: 'failed' }>,
+  { blame, refusal }: Failed,
 ): void {
   const { payee: provider } = account
   const reason = refusal.message
