@@ -27,8 +27,15 @@ export async function collect(options: Options): Promise<void> {
     .orderBy('epoch')
     .limit(Params.inclusionBatchesMax)
     .execute()
+  let failure: { readonly error: unknown } | undefined
   for (const { provider, receipt_key, epoch } of batches)
-    await prove(options, { provider, keyId: Row.hex(receipt_key), epoch })
+    try {
+      await prove(options, { provider, keyId: Row.hex(receipt_key), epoch })
+    } catch (error) {
+      // One provider that is away must not keep the proofs of all others back.
+      failure ??= { error }
+    }
+  if (failure) throw failure.error
 }
 
 async function prove(
