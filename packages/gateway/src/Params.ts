@@ -62,7 +62,7 @@ export type Limits = { readonly [K in keyof typeof limits]: number }
 export const bodyBytesMax = 1_048_576
 /** Header block; Node's own default. */
 export const headerBytesMax = 16_384
-/** Sockets in all; above it the kernel queues. */
+/** Sockets in all; those above it are closed at once. */
 export const connectionsMax = 10_000
 /** Sockets that one key may have open; a browser opens 6, a busy server some dozens. */
 export const connectionsPerKeyMax = 256
