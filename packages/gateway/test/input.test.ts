@@ -181,6 +181,11 @@ describe('keys', () => {
     })
     expect(await refusal(response)).toMatchObject({ status: 404, code: 'receipt_not_found' })
     expect((await world.fetch(`/v1/receipts/${id}`)).status).toBe(200)
+    for (const none of ['nonsense', '%00'])
+      expect(await refusal(await world.fetch(`/v1/receipts/${none}`))).toMatchObject({
+        status: 404,
+        code: 'receipt_not_found',
+      })
   })
 })
 

@@ -1,5 +1,5 @@
 import type { ServerResponse } from 'node:http'
-import { Receipt, Transcript } from '@counterfoil/protocol'
+import { Bytes, Receipt, Transcript } from '@counterfoil/protocol'
 import * as Http from '../Http.ts'
 import type { Context } from './Context.ts'
 
@@ -13,12 +13,15 @@ export async function get(
   id: string,
   response: ServerResponse,
 ): Promise<void> {
-  const found = await database
-    .selectFrom('receipts')
-    .select(['transcript', 'inclusion'])
-    .where('request', '=', id)
-    .where('key_id', '=', keyId)
-    .executeTakeFirst()
+  // What is no id is not asked for: Postgres takes no NUL character.
+  const found =
+    Bytes.isHex(id, 32) &&
+    (await database
+      .selectFrom('receipts')
+      .select(['transcript', 'inclusion'])
+      .where('request', '=', id)
+      .where('key_id', '=', keyId)
+      .executeTakeFirst())
   // The same answer for a receipt of somebody else: who holds an id learns nothing about it.
   if (!found)
     throw Http.refused(
