@@ -71,13 +71,15 @@ export async function create(config: Config, ports: ServicePorts): Promise<Servi
 async function start(store: Store.Store, config: Config, ports: ServicePorts): Promise<Service> {
   const provider = await Provider.assemble(store, config, ports)
   const { log, key, chain } = provider
+  // Asked before the door opens: a start that fails must leave nothing that listens.
+  const isRegistered = await chain.isRegistered(key.keyId)
   const server = Server.create(provider)
   server.listen(config.port, config.host)
   await once(server, 'listening')
   const { port } = server.address() as AddressInfo
   const url = `http://${config.host.includes(':') ? `[${config.host}]` : config.host}:${port}`
   events.started(log, { url, keyId: key.keyId, model: provider.model, runtime: provider.runtimeId })
-  if (!(await chain.isRegistered(key.keyId))) events.keyNotRegistered(log, key.keyId, chain.provider)
+  if (!isRegistered) events.keyNotRegistered(log, key.keyId, chain.provider)
 
   const redeemer: Redeemer.Redeemer = { store, chain, log }
   let redeemedAt = ports.clock.elapsed()
