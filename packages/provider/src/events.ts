@@ -20,8 +20,9 @@ export function keyNotRegistered(log: Log, keyId: Bytes.Hex, provider: Bytes.Hex
     'the receipt key is not registered for this provider: payers cannot check its claims until it is',
   )
 }
-export function refused(log: Log, route: string, { code, message }: Refusal.Refusal) {
-  log.info({ event: 'refused', route, code }, message)
+export function refused(log: Log, route: string, { code }: Refusal.Refusal) {
+  // Without the message: it quotes what was sent, which may be a prompt or a nonce.
+  log.info({ event: 'refused', route, code }, 'request refused')
 }
 export function jobAccepted(log: Log, place: Place, promptTokens: number) {
   log.info({ event: 'job-accepted', ...place, promptTokens }, 'job accepted')
