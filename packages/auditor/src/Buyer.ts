@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
-import { type Bytes, type Network, Refusal, type Transcript } from '@counterfoil/protocol'
-import { verifyingFetch } from '@counterfoil/sdk'
+import { type Bytes, Job, type Network, Nonce, Refusal, type Transcript } from '@counterfoil/protocol'
+import { follow, GatewayError, verifyingFetch } from '@counterfoil/sdk'
 import * as Params from './Params.ts'
 
 /** An ordinary customer's access to a gateway: `baseURL` ends in `/v1`. */
@@ -10,6 +10,17 @@ export type Account = { readonly baseURL: string; readonly apiKey: string }
 export type Outcome =
   | { readonly kind: 'bought'; readonly transcript: Transcript.Transcript }
   | { readonly kind: 'failed'; readonly isFinal: boolean; readonly reason: string }
+
+export type Request = {
+  readonly network: Network.Network
+  readonly model: Bytes.Hex
+  readonly name: string
+  readonly nonce: Bytes.Hex
+  readonly job: Job.Job
+  readonly body: Readonly<Record<string, unknown>>
+  readonly now: () => number
+  readonly signal: AbortSignal
+}
 
 /** What stands for an account in the store: the key itself is never written there. */
 export function id({ baseURL, apiKey }: Account): string {
@@ -21,18 +32,7 @@ export function id({ baseURL, apiKey }: Account): string {
  * signed by a registered key and about exactly this request.
  * @example await buy(account, { network, model, name: 'SmolLM2-135M-Instruct', nonce, body })
  */
-export async function buy(
-  account: Account,
-  request: {
-    readonly network: Network.Network
-    readonly model: Bytes.Hex
-    readonly name: string
-    readonly nonce: Bytes.Hex
-    readonly body: Readonly<Record<string, unknown>>
-    readonly now: () => number
-    readonly signal: AbortSignal
-  },
-): Promise<Outcome> {
+export async function buy(account: Account, request: Request): Promise<Outcome> {
   let bought: Transcript.Transcript | undefined
   const send = verifyingFetch({
     least: 'signed',
@@ -62,6 +62,28 @@ export async function buy(
   if (bought) return { kind: 'bought', transcript: bought }
   const { code, message } = errorOf(text)
   return { kind: 'failed', isFinal: isFinal(status, code), reason: `${status} ${code ?? ''}: ${message}` }
+}
+
+/**
+ * The answer to a request that was sent before, if the gateway has one: after a crash nobody waited for it, and it may
+ * have been cut off. Undefined where the gateway knows of none.
+ */
+export async function recover(
+  { baseURL, apiKey }: Account,
+  { network, nonce, job, now, signal }: Request,
+): Promise<Outcome | undefined> {
+  const id = Job.digest(job, Nonce.salts(nonce).request)
+  const gateway = { baseURL, headers: { authorization: `Bearer ${apiKey}` }, signal }
+  try {
+    const policy = { least: 'signed' } as const
+    const { report, transcript } = await follow(gateway, id, { network, policy, nonce, job, now, waitMs: 0 })
+    if (report.judgement.met) return { kind: 'bought', transcript }
+    return { kind: 'failed', isFinal: true, reason: report.judgement.reason.message }
+  } catch (error) {
+    signal.throwIfAborted()
+    if (error instanceof GatewayError && error.code === 'receipt_not_found') return undefined
+    return { kind: 'failed', isFinal: false, reason: error instanceof Error ? error.message : String(error) }
+  }
 }
 
 /** What a gateway calls the caller's fault stays so; limits, outages and answers that did not check may pass. */

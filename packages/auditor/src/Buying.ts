@@ -36,15 +36,19 @@ async function buyOne(
   const account = accountOf(auditor, row)
   // On disk before it leaves: after a crash the same request goes out again, and brings the same claim.
   Audits.setSent(store, row, Buyer.id(account))
-  const outcome = await Buyer.buy(account, {
+  const nonce = Audit.nonce(row.secret, beacon)
+  const request = {
     network: auditor.network,
     model: model.id,
     name: model.name,
-    nonce: Audit.nonce(row.secret, beacon),
+    nonce,
+    job: Audit.job(row.audit, nonce),
     body: row.body,
     now: () => clock.now(),
     signal: auditor.signal,
-  })
+  }
+  const before = row.state === 'sent' ? await Buyer.recover(account, request) : undefined
+  const outcome = before ?? (await Buyer.buy(account, request))
   if (outcome.kind === 'failed') return fail(auditor, row, outcome)
   const { claim } = outcome.transcript.receipt
   const gateway = await chain.payer(claim.channel)

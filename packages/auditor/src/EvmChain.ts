@@ -5,6 +5,7 @@ import {
   connectWallet,
   Keys,
   Providers,
+  RevertedError,
   Roots,
   Time,
 } from '@counterfoil/chain'
@@ -23,7 +24,12 @@ export function create(network: Network.Network, privateKey: Bytes.Hex, beacon: 
     auditor,
     seconds: async () => Number(await Time.now(wallet)),
     async commit(plan) {
-      await Audits.commit(wallet, plan)
+      try {
+        await Audits.commit(wallet, plan)
+      } catch (error) {
+        // Sent before a crash, or not final yet: what stands is looked at by whoever reads it.
+        if (!(error instanceof RevertedError && error.errorName === 'AlreadyCommitted')) throw error
+      }
     },
     async committed(epoch) {
       // Time first: a commitment that the later read misses was not in any block of that time.

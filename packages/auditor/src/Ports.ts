@@ -15,7 +15,7 @@ export interface Chain {
   readonly auditor: Bytes.Hex
   /** Seconds of the latest block. */
   seconds(): Promise<number>
-  /** Throws where the epoch is over, or a plan of this epoch stands already. */
+  /** Throws where the epoch is over; where a plan of this epoch stands already, that one stays. */
   commit(plan: { readonly epoch: bigint; readonly root: Bytes.Hex; readonly count: number }): Promise<void>
   /**
    * This auditor's commitment of an epoch, once no block can take it back; `unknown` while one may still come, `never`

@@ -40,6 +40,8 @@ export type ServicePorts = {
   readonly chain: Ports.Chain
   readonly references: Ports.References
   readonly compose?: Composer.Composer
+  /** What does rounds again and again; the service's own clockwork if left out. */
+  readonly loop?: (round: () => Promise<void>) => Loop.Loop
   readonly log: events.Log
 }
 
@@ -97,21 +99,19 @@ export async function create(config: Config, ports: ServicePorts): Promise<Servi
     last = mine.catch(() => {})
     return mine
   }
-  const loop = Loop.start(
-    () =>
-      inTurn(async () => {
-        let failure: unknown
-        for (const [doing, work] of parts) {
-          if (stopping.signal.aborted) return
-          // A chain that is away must not keep answers from being scored, nor a gateway plans from being settled.
-          await work().catch((error: unknown) => {
-            failure = error
-            if (!stopping.signal.aborted) events.roundFailed(log, doing, error)
-          })
-        }
-        if (failure) throw failure
-      }),
-    { intervalMs: Params.roundMs, pauseMsMax: Params.roundBackoffMsMax, onError: () => {} },
+  const loop = (ports.loop ?? clockwork)(() =>
+    inTurn(async () => {
+      let failure: unknown
+      for (const [doing, work] of parts) {
+        if (stopping.signal.aborted) return
+        // A chain that is away must not keep answers from being scored, nor a gateway plans from being settled.
+        await work().catch((error: unknown) => {
+          failure = error
+          if (!stopping.signal.aborted) events.roundFailed(log, doing, error)
+        })
+      }
+      if (failure) throw failure
+    }),
   )
   return {
     url,
@@ -131,6 +131,15 @@ export async function create(config: Config, ports: ServicePorts): Promise<Servi
       Store.close(store)
     },
   }
+}
+
+/** Rounds a second apart; what went wrong in one is in the log already. */
+function clockwork(round: () => Promise<void>): Loop.Loop {
+  return Loop.start(round, {
+    intervalMs: Params.roundMs,
+    pauseMsMax: Params.roundBackoffMsMax,
+    onError: () => {},
+  })
 }
 
 /** Tells the log of convictions, each once. */
