@@ -22,6 +22,8 @@ export function judge(
   const base = standing ?? { cumulative: 0n, epoch: 0n }
   if (voucher.cumulative < base.cumulative) return { kind: 'stands' }
   const claims: Owed[] = []
+  const seen = new Set<Bytes.Hex>()
+  const refused = new Set(refuses.map(({ claimId }) => claimId))
   for (const id of accepts) {
     const claim = find(id)
     if (!claim || claim.channel !== voucher.channel)
@@ -31,10 +33,9 @@ export function judge(
         `Claim ${id} stands on the line of model ${claim.model}, not ${voucher.model}.`,
         'accepts',
       )
-    if (claims.includes(claim) || accepts.indexOf(id) !== accepts.lastIndexOf(id))
-      return refuse(`Claim ${id} stands twice in the list.`, 'accepts')
-    if (refuses.some((one) => one.claimId === id))
-      return refuse(`Claim ${id} is both accepted and refused.`, 'refuses')
+    if (seen.has(id)) return refuse(`Claim ${id} stands twice in the list.`, 'accepts')
+    if (refused.has(id)) return refuse(`Claim ${id} is both accepted and refused.`, 'refuses')
+    seen.add(id)
     claims.push(claim)
   }
   if (voucher.cumulative === base.cumulative && claims.every((claim) => claim.state === 'paid'))
