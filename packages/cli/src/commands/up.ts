@@ -54,7 +54,8 @@ async function run(setting: Setting, options: Options): Promise<ExitCode> {
       : `a network runs in ${home} already (process ${pid}): using it`,
   )
   const signalled = new Promise<'signal'>((resolve) => {
-    process.once('SIGINT', () => resolve('signal')).once('SIGTERM', () => resolve('signal'))
+    // For good: Ctrl-C comes from the terminal and once more from npm, and the second must not kill what is ending.
+    process.on('SIGINT', () => resolve('signal')).on('SIGTERM', () => resolve('signal'))
   })
   try {
     const work = serve(setting, options, testnet)
@@ -62,6 +63,8 @@ async function run(setting: Setting, options: Options): Promise<ExitCode> {
     work.catch(() => {})
     const ended = await Promise.race([work, signalled, testnet.failed])
     if (ended instanceof Error) throw ended
+    if (ended === 'signal' && options.once)
+      throw new Failure('interrupted before the answer was checked', 'run it again')
     if (ended !== 'signal' && testnet.started && !options.once) {
       const failure = await Promise.race([signalled, testnet.failed])
       if (failure instanceof Error) throw failure
