@@ -144,7 +144,7 @@ describe('files', () => {
     const found = sources
       .filter((file) => /\.test\.ts$/.test(file) && file !== 'tidy.test.ts')
       .flatMap((file) =>
-        [...read(file).matchAll(/\b(?:it|test|describe)\.(only|todo|fails)\b|\bretry:/g)].map(
+        [...read(file).matchAll(/\b(?:it|test|describe)\.(only|skip|todo|fails)\b|\bretry:/g)].map(
           (match) => `${file}: ${match[0]}`,
         ),
       )
