@@ -190,7 +190,8 @@ async function start(
     if (options.port !== undefined) return keep('gateway', await startGateway(options.port))
     // Between our look at the port and the gateway's bind another network may take it: then any free one will do.
     const preferred = await startGateway(await Ports.prefer(Params.gatewayPort)).catch((error: unknown) => {
-      if (error instanceof Keeper.FallenError && /EADDRINUSE/.test(error.message)) return Ports.free().then(startGateway)
+      if (error instanceof Keeper.FallenError && /EADDRINUSE/.test(error.message))
+        return Ports.free().then(startGateway)
       throw error
     })
     return keep('gateway', preferred)
