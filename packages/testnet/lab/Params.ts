@@ -36,6 +36,8 @@ export const bars: { readonly [name: string]: number } = {
   temperature: 25,
   'q4_0-seldom': 400,
 }
+/** The mean that the bars are stated for, in millionths. */
+export const meanMaxPpm = 5_000
 /** After a million honest tokens, times the bar. */
 export const lateFactor = 2.5
 /** No honest run's evidence above this. */

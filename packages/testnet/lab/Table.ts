@@ -20,7 +20,7 @@ export function toMarkdown({ machine, calibration, rows, refused }: Result): str
   const of = (kind: Row['kind']) => rows.filter((row) => row.kind === kind)
   const holes = of('cheat').filter((row) => row.fresh && row.fresh.convicted < row.fresh.runs)
   return [
-    `Replayed on: ${machine.cpu}, ${machine.cores} cores, ${machine.platform}, Node ${machine.node}. Calibration: ${calibration.tokens} honest tokens in ${calibration.answers} answers from ${calibration.machines.length} machine, so advisory only; mu0 ${share(calibration.mu0)}, log-probability factor ${calibration.logprobFactor / 1000}.`,
+    `Replayed on: ${machine.cpu}, ${machine.cores} cores, ${machine.platform}, Node ${machine.node}. Calibration: ${calibration.tokens} honest tokens in ${calibration.answers} answers from ${calibration.machines.length} machine, so advisory only; mu0 ${share(calibration.mu0)} (bar ${verdict(Params.meanMaxPpm / SampledParams.ppm, calibration.mu0 / SampledParams.ppm)}), log-probability factor ${calibration.logprobFactor / 1000}.`,
     '',
     '## Cheats',
     '',

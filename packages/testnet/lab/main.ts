@@ -58,7 +58,7 @@ async function record() {
 async function exportAll() {
   for (const { name } of wanted()) {
     const found = Journal.read<Recording.Circumstances>(join(dir, 'journal', `${name}.jsonl`))
-    if (found) Recording.write(Recording.from(found.circumstances, found.entries))
+    if (found && found.entries.length > 0) Recording.write(Recording.from(found.circumstances, found.entries))
   }
 }
 
