@@ -106,7 +106,8 @@ async function* empty(): AsyncGenerator<Uint8Array, void> {}
 /** What to do about each refusal that a person at this command can do something about. */
 const fixes: Readonly<Record<string, string>> = {
   model_not_found: 'see which models there are: foil models',
-  insufficient_quota: 'a start fills the key of this home up: foil down, then foil up; or ask for less with --max-tokens',
+  insufficient_quota:
+    'fill the key of this home up: foil down, then foil up; or ask with a smaller --max-tokens',
   invalid_api_key: 'the key of this home is not known to its gateway: foil down, then foil up',
   context_length_exceeded: 'ask with a shorter prompt or a smaller --max-tokens',
   no_provider: 'see why no provider answers: foil logs',
