@@ -12,7 +12,7 @@ export type Terminal = {
   readonly colors: ReturnType<typeof pc.createColors>
   /** Colours for standard error. */
   readonly dim: (text: string) => string
-  /** Text of a result; nothing where JSON is asked for. */
+  /** Text that a model or a log wrote, without its control characters; nothing where JSON is asked for. */
   write(text: string): void
   print(line?: string): void
   /** A line about what happens. */
@@ -55,7 +55,7 @@ export function create(options: {
     write(text) {
       if (json) return
       clear()
-      stdout.write(text)
+      stdout.write(harmless(text))
     },
     print(line = '') {
       if (json) return
@@ -81,8 +81,13 @@ export function create(options: {
     fail({ message, fix }) {
       clear()
       // Two lines, whatever the cause looks like: scripts and people find the fix in the second.
-      const cause = message.replaceAll(/\s*\n\s*/g, ' | ')
+      const cause = harmless(message).replaceAll(/\s*\n\s*/g, ' | ')
       stderr.write(`${errorColors.red('foil:')} ${cause}\n  ${errorColors.bold('fix:')} ${fix}\n`)
     },
   }
+}
+
+/** Whoever writes an answer must not move the cursor, set a title or fill the clipboard: only line feeds and tabs stay. */
+function harmless(text: string): string {
+  return text.replaceAll(/(?![\n\t])\p{Cc}/gu, '')
 }

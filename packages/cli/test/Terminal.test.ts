@@ -52,6 +52,12 @@ describe('colour and movement', () => {
   })
 })
 
+test('control characters of an answer do not reach the terminal', () => {
+  const { terminal, stdout } = fakeTerminal({ tty: true })
+  terminal.write('a\u001b[2Jb\tc\n\u009b31md\u0007\r')
+  expect(stdout()).toBe('a[2Jb\tc\n31md')
+})
+
 test('a failure is two lines, whatever its cause looks like', () => {
   const { terminal, stderr } = fakeTerminal({ tty: false })
   terminal.fail(new Failure('first\n  second\nthird', 'do this'))
