@@ -79,15 +79,15 @@ function conversation(
     [13, 3],
     [7, 4],
   ])
-  // About four characters a token in Latin script, and one in Chinese: short of the room rather than above it.
-  const characters = Math.floor((theme.language === 'zh' ? 1 : 3) * tokens)
+  // Short of the room rather than above it: a prompt that does not fit is paid for by an audit that stays sealed.
+  const bytes = Math.floor((theme.bytesPerToken * tokens) / turns)
   const topic = filler(random, theme)
   const ask = (i: number) => fill(topic, i === 0 ? opening(random, theme) : pick(random, theme.followUps))
-  const first = padded(ask(0), { random, theme, topic, characters: Math.floor(characters / turns) })
+  const first = padded(ask(0), { random, theme, topic, bytes })
   const rest = Array.from({ length: turns - 1 }, (_, i) => [
     {
       role: 'assistant',
-      content: padded('', { random, theme, topic, characters: Math.floor((0.7 * characters) / turns) }),
+      content: padded('', { random, theme, topic, bytes: 0.7 * bytes }),
     },
     { role: 'user', content: ask(i + 1) },
   ])
@@ -99,23 +99,24 @@ function opening(random: Random, theme: Theme): string {
   return `${pick(random, theme.tasks)}${form === '' ? '' : ` ${form}`}`
 }
 
-/** A text of about so many characters: notes in front of what is asked. */
+/** A text of about so many bytes: notes in front of what is asked. */
 function padded(
   text: string,
   by: {
     readonly random: Random
     readonly theme: Theme
     readonly topic: Topic
-    readonly characters: number
+    readonly bytes: number
   },
 ): string {
   const lines: string[] = []
-  let length = text.length
-  while (length < by.characters || (text === '' && lines.length === 0)) {
+  let length = Bytes.textLength(text)
+  while (length < by.bytes || (text === '' && lines.length === 0)) {
     const line = fill(filler(by.random, by.theme), pick(by.random, by.theme.notes))
-    if (length + line.length > by.characters && lines.length > 0) break
+    const more = Bytes.textLength(line) + 1
+    if (length + more > by.bytes && (text !== '' || lines.length > 0)) break
     lines.push(line)
-    length += line.length + 1
+    length += more
   }
   return [...lines, ...(text === '' ? [] : [text])].join('\n')
 }

@@ -24,6 +24,8 @@ export const attemptPauseMs = 2_000
 /** Bytes of an answer that is read: 131,072 tokens of server-sent events. */
 export const answerBytesMax = 67_108_864
 
+/** Prompts composed in a row that were asked before: the composer has run dry. */
+export const composeAttemptsMax = 1_000
 /** Longest prompt of the mix in tokens: a prefill of seconds on a processor. */
 export const promptTokensMax = 2_048
 /** Answers asked for, in tokens: short ones, because evidence grows with answers and cost with tokens. */

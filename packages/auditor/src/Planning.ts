@@ -1,12 +1,14 @@
 import { AuditParams, Batch, Bytes, type Offer } from '@counterfoil/protocol'
 import type { Auditor, Model } from './Auditor.ts'
 import { uniform } from './Auditor.ts'
+import type { Composed } from './Composer.ts'
 import * as events from './events.ts'
 import * as Params from './Params.ts'
 import * as Rate from './Rate.ts'
 import * as Audits from './store/Audits.ts'
 import * as Jobs from './store/Jobs.ts'
 import * as Plans from './store/Plans.ts'
+import type { Store } from './store/Store.ts'
 
 const { useShare } = AuditParams
 
@@ -35,13 +37,32 @@ export async function plan(auditor: Auditor): Promise<void> {
   const random = uniform(auditor)
   const { model } = most
   const contextTokens = Math.min(model.contextTokens, contextOffered(offers, model))
+  const asked = new Set<Bytes.Hex>()
   const entries = Array.from({ length: most.count }, () => ({
-    ...auditor.compose(random, { model: model.id, contextTokens }),
+    ...fresh(() => auditor.compose(random, { model: model.id, contextTokens }), { store, asked }),
     secret: Bytes.toHex(auditor.random(32)),
   }))
   const made = Plans.insert(store, { epoch, model: model.id, madeMs: clock.now() }, entries)
   events.planned(auditor.log, { epoch, model: model.id, count: made.count })
+  for (const cost of Audits.costs(store)) events.cost(auditor.log, cost)
   await chain.commit(made)
+}
+
+/** What was never asked before, in this plan or an earlier one: who sees a prompt again knows an auditor. */
+function fresh(
+  compose: () => Composed,
+  { store, asked }: { readonly store: Store; readonly asked: Set<Bytes.Hex> },
+): Composed {
+  for (let attempt = 0; attempt < Params.composeAttemptsMax; attempt += 1) {
+    const composed = compose()
+    const prompt = Plans.promptOf(composed.audit)
+    if (asked.has(prompt) || Plans.isAsked(store, prompt)) continue
+    asked.add(prompt)
+    return composed
+  }
+  throw new Error(
+    `the composer gave ${Params.composeAttemptsMax} prompts in a row that were asked before: give it more to say`,
+  )
 }
 
 /** Takes up every plan that is not decided yet: commits it again, records its commitment, draws, or declares it void. */

@@ -4,6 +4,8 @@ export type Theme = {
   readonly language: string
   /** Per cent of audits; what published chat data sets have, rounded (spec/audit.md). */
   readonly weight: number
+  /** UTF-8 bytes that a token stands for at least, roughly, in vocabularies made for English. */
+  readonly bytesPerToken: number
   /** `{a}` and `{b}` are subjects, `{n}` a number. */
   readonly tasks: readonly string[]
   readonly subjects: readonly string[]
@@ -17,6 +19,7 @@ export const themes: readonly Theme[] = [
   {
     language: 'en',
     weight: 60,
+    bytesPerToken: 3,
     tasks: [
       'Explain {a} to somebody who knows {b}.',
       'What are {n} things to know about {a}?',
@@ -77,6 +80,7 @@ export const themes: readonly Theme[] = [
   {
     language: 'zh',
     weight: 10,
+    bytesPerToken: 1,
     tasks: [
       '请介绍一下{a}。',
       '{a}和{b}有什么区别?',
@@ -92,6 +96,7 @@ export const themes: readonly Theme[] = [
   {
     language: 'ru',
     weight: 8,
+    bytesPerToken: 1,
     tasks: [
       'Расскажи про {a}.',
       'Чем {a} отличается от того, что называют «{b}»?',
@@ -106,6 +111,7 @@ export const themes: readonly Theme[] = [
   {
     language: 'fr',
     weight: 5,
+    bytesPerToken: 2,
     tasks: [
       'Explique {a} simplement.',
       'Quelle est la différence entre {a} et {b} ?',
@@ -130,6 +136,7 @@ export const themes: readonly Theme[] = [
   {
     language: 'es',
     weight: 5,
+    bytesPerToken: 2,
     tasks: [
       'Explica {a} con palabras sencillas.',
       '¿En qué se diferencian {a} y {b}?',
@@ -154,6 +161,7 @@ export const themes: readonly Theme[] = [
   {
     language: 'de',
     weight: 5,
+    bytesPerToken: 2,
     tasks: [
       'Erkläre {a} in einfachen Worten.',
       'Was haben {a} und {b} gemeinsam?',
@@ -179,6 +187,7 @@ export const themes: readonly Theme[] = [
   {
     language: 'pt',
     weight: 4,
+    bytesPerToken: 2,
     tasks: [
       'Explica {a} de forma simples.',
       'Qual é a diferença entre {a} e {b}?',
@@ -192,6 +201,7 @@ export const themes: readonly Theme[] = [
   {
     language: 'it',
     weight: 3,
+    bytesPerToken: 2,
     tasks: [
       'Spiega {a} in parole semplici.',
       'Che differenza c’è fra {a} e {b}?',

@@ -17,7 +17,7 @@ import { digest, FakeGateway, type Lies, modelId, nowMs } from '../../sdk/test/F
 import type { Log } from '../src/events.ts'
 import type * as Ports from '../src/Ports.ts'
 import type { Scorer } from '../src/Scorer.ts'
-import { type Config, create, type Service } from '../src/service.ts'
+import { type Config, create, type Service, type ServicePorts } from '../src/service.ts'
 
 export const provider: Bytes.Hex = `0x${'aa'.repeat(20)}`
 export const auditor: Bytes.Hex = `0x${'ad'.repeat(20)}`
@@ -185,7 +185,7 @@ export class Bed implements AsyncDisposable {
   }
 
   /** Starts the service without its clockwork: rounds run when a test says so. */
-  async start(): Promise<Service> {
+  async start(change: Partial<ServicePorts> = {}): Promise<Service> {
     const level = (fields: object) => {
       this.events.push({ ...fields })
     }
@@ -197,6 +197,7 @@ export class Bed implements AsyncDisposable {
       references: async () => this.scorer,
       loop: () => ({ stop: async () => {} }),
       log,
+      ...change,
     })
   }
 

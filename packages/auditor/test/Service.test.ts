@@ -12,11 +12,21 @@ import {
 } from '@counterfoil/protocol'
 import { expect, test } from 'vitest'
 import { digest, modelId } from '../../sdk/test/FakeGateway.ts'
+import { type Composer, compose } from '../src/Composer.ts'
 import { parse } from '../src/Recheck.ts'
 import type { Service } from '../src/service.ts'
 import * as Store from '../src/store/Store.ts'
 import * as Weights from '../src/Weights.ts'
 import { auditor, Bed, bad, payer, provider, token } from './Fixture.ts'
+
+/** A composer of one prompt. */
+function fixed(content: string): Composer {
+  return (random, about) => {
+    const { audit, body } = compose(random, about)
+    const messages = [{ role: 'user', content }] as const
+    return { audit: { ...audit, job: { ...audit.job, messages } }, body: { ...body, messages } }
+  }
+}
 
 /** Rounds until nothing is left to be done for a while. */
 async function rounds(service: Service, count = 30): Promise<void> {
@@ -83,6 +93,7 @@ test('it plans what is missing, commits, buys what the beacon selects, and opens
   bed.chain.now += 5
   await rounds(service, 2)
   expect(bed.chain.commitments.length).toBe(opened >= 20 ? 1 : 2)
+  if (opened < 20) expect(bed.named('cost')).toMatchObject([{ runtime: digest('runtime'), audits: opened }])
 }, 60_000)
 
 test('what it sends is what customers send: no header, field or pin of its own, and no prompt twice', async () => {
@@ -101,6 +112,13 @@ test('what it sends is what customers send: no header, field or pin of its own, 
     new Set(['POST /v1/chat/completions', 'GET /v1/receipts/:id']),
   )
 }, 60_000)
+
+test('a composer that runs dry is an error, and nothing is asked twice', async () => {
+  await using bed = await Bed.create()
+  await using service = await bed.start({ compose: fixed('again and again') })
+  await expect(service.round()).rejects.toThrow('were asked before')
+  expect(bed.named('planned')).toEqual([])
+})
 
 test('a cheat is convicted once, and its evidence is open to everybody, who can follow it without a token', async () => {
   await using bed = await Bed.create()

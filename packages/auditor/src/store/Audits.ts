@@ -148,6 +148,23 @@ export function spent(
   return { amount: row?.amount as bigint, median: row?.median as bigint }
 }
 
+/** What audits have cost so far, by the runtime that answered. */
+export function costs(
+  store: Store.Store,
+): readonly { readonly runtime: Bytes.Hex; readonly audits: number; readonly amount: bigint }[] {
+  return Store.sql(
+    store,
+    `SELECT json_extract(transcript, '$.receipt.claim.runtime') AS runtime, count(*) AS audits, sum(amount) AS amount
+     FROM audits WHERE transcript IS NOT NULL GROUP BY 1 ORDER BY 1`,
+  )
+    .all()
+    .map((row) => ({
+      runtime: row.runtime as Bytes.Hex,
+      audits: Number(row.audits),
+      amount: row.amount as bigint,
+    }))
+}
+
 function toRow(row: Readonly<Record<string, unknown>>): Row {
   const text = (name: string) => (row[name] ?? undefined) as string | undefined
   const transcript = text('transcript')

@@ -1,4 +1,4 @@
-import { Audit, type Bytes } from '@counterfoil/protocol'
+import { Audit, Bytes, Canonical, Digest } from '@counterfoil/protocol'
 import type { Composed } from '../Composer.ts'
 import * as Store from './Store.ts'
 
@@ -34,10 +34,10 @@ export function insert(
     )
     const insertOne = Store.sql(
       store,
-      'INSERT INTO audits (epoch, leaf, secret, audit, body) VALUES (?, ?, ?, ?, ?)',
+      'INSERT INTO audits (epoch, leaf, secret, audit, prompt, body) VALUES (?, ?, ?, ?, ?, ?)',
     )
     for (const [i, { secret, audit, body }] of entries.entries())
-      insertOne.run(plan.epoch, i, secret, JSON.stringify(audit), JSON.stringify(body))
+      insertOne.run(plan.epoch, i, secret, JSON.stringify(audit), promptOf(audit), JSON.stringify(body))
   })
   return { ...plan, root, count: entries.length, commitment: undefined, beacon: undefined }
 }
@@ -67,6 +67,16 @@ export function find(store: Store.Store, auditor: Bytes.Hex, number: number): Pl
 
 export function has(store: Store.Store, epoch: bigint): boolean {
   return Store.sql(store, 'SELECT 1 FROM plans WHERE epoch = ?').get(epoch) !== undefined
+}
+
+/** SHA-256 of what is asked, whatever the parameters. */
+export function promptOf({ job }: Audit.Audit): Bytes.Hex {
+  return Bytes.toHex(Digest.sha256(Bytes.fromText(Canonical.encode(job.messages))))
+}
+
+/** Whether something of any plan asks this. */
+export function isAsked(store: Store.Store, prompt: Bytes.Hex): boolean {
+  return Store.sql(store, 'SELECT 1 FROM audits WHERE prompt = ?').get(prompt) !== undefined
 }
 
 export function setCommitment(store: Store.Store, plan: Plan, made: Audit.Commitment): void {

@@ -23,6 +23,8 @@ export const migrations: readonly string[] = [
     leaf INTEGER NOT NULL,
     secret TEXT NOT NULL,
     audit TEXT NOT NULL,
+    -- Digest of what is asked, whatever the parameters: nothing is asked twice.
+    prompt TEXT NOT NULL UNIQUE,
     body TEXT NOT NULL,
     state TEXT NOT NULL DEFAULT 'planned'
       CHECK (state IN ('planned', 'unused', 'due', 'sent', 'bought', 'opened', 'lost')),
