@@ -7,6 +7,7 @@ import type { Clock } from './Clock.ts'
 import type { Database } from './Database.ts'
 import type { Events } from './events.ts'
 import * as Journal from './Journal.ts'
+import type { Live } from './Live.ts'
 import type { Limits } from './Params.ts'
 import * as Presence from './Presence.ts'
 import * as Row from './Row.ts'
@@ -17,7 +18,7 @@ export type Options = {
   readonly balances: Balances
   readonly presence: Presence.Presence
   /** Attempts that this process is waiting for. */
-  readonly live: ReadonlySet<bigint>
+  readonly live: Live
   /** Attempts that failed while the database was away: their end is still to be written. */
   readonly unwritten: Map<bigint, { readonly request: string; readonly reason: string }>
   readonly chain: ChainView
@@ -172,7 +173,8 @@ async function isAwaited(
   { database, presence, live, unwritten, clock, limits }: Options,
   attempt: { readonly id: bigint; readonly owner: bigint },
 ): Promise<boolean> {
-  if (attempt.owner === presence.owner) return live.has(attempt.id) && !unwritten.has(attempt.id)
+  if (attempt.owner === presence.owner)
+    return !unwritten.has(attempt.id) && (live.attempts.has(attempt.id) || live.beginning > 0)
   const since = presence.heldSince()
   // After an outage of the database the others may not be back yet.
   if (since === undefined || clock.monotonicMs() - since < limits.ownerGraceMs) return true

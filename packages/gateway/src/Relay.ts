@@ -20,6 +20,7 @@ import type { Candidate } from './Directory.ts'
 import type { Events } from './events.ts'
 import * as JobStream from './JobStream.ts'
 import * as Journal from './Journal.ts'
+import type { Live } from './Live.ts'
 import * as Params from './Params.ts'
 import type { Payments } from './Payments.ts'
 import * as ProviderError from './ProviderError.ts'
@@ -31,7 +32,7 @@ export type Relay = {
   readonly database: Databases.Database
   readonly balances: Balances
   readonly owner: bigint
-  readonly live: Set<bigint>
+  readonly live: Live
   readonly unwritten: Map<bigint, { readonly request: string; readonly reason: string }>
   readonly capacity: Capacity
   readonly payments: Payments
@@ -97,13 +98,12 @@ export async function answer(relay: Relay, ask: Ask, caller: Caller): Promise<Ou
       break
     }
     try {
-      const begun = await begin(relay, ask, candidate, failure === undefined)
+      const begun = await beginLive(relay, ask, candidate, failure === undefined)
       if (begun.kind === 'quota') {
         failure ??= quota(candidate.price)
         break
       }
       if (begun.kind !== 'begun') return repeated(begun)
-      relay.live.add(begun.attemptId)
       try {
         const result = await run(relay, ask, candidate, begun.attemptId, caller)
         if (result.kind === 'answered') return result
@@ -116,7 +116,7 @@ export async function answer(relay: Relay, ask: Ask, caller: Caller): Promise<Ou
         await fail(relay, ask, begun.attemptId, result.refusal.message, last)
         if (last) break
       } finally {
-        relay.live.delete(begun.attemptId)
+        relay.live.attempts.delete(begun.attemptId)
       }
     } finally {
       relay.capacity.release(candidate)
@@ -124,6 +124,23 @@ export async function answer(relay: Relay, ask: Ask, caller: Caller): Promise<Ou
   }
   if (excluded.size > 0) await end(relay, ask)
   return { kind: 'refused', refusal: failure ?? gone }
+}
+
+/** An attempt is in the database before we know its number: until then no sweep may take it for an orphan. */
+async function beginLive(
+  relay: Relay,
+  ask: Ask,
+  candidate: Candidate,
+  first: boolean,
+): ReturnType<typeof begin> {
+  relay.live.beginning += 1
+  try {
+    const begun = await begin(relay, ask, candidate, first)
+    if (begun.kind === 'begun') relay.live.attempts.add(begun.attemptId)
+    return begun
+  } finally {
+    relay.live.beginning -= 1
+  }
 }
 
 const gone = Refusal.of('internal_error', 'The caller has left.')

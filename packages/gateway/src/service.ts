@@ -12,6 +12,7 @@ import * as Databases from './Database.ts'
 import * as Directory from './Directory.ts'
 import * as Events from './events.ts'
 import * as Inclusion from './Inclusion.ts'
+import type { Live } from './Live.ts'
 import * as Occupancy from './Occupancy.ts'
 import * as P256Node from './P256Node.ts'
 import * as Payments from './Payments.ts'
@@ -51,7 +52,7 @@ export async function create(config: Config, ports: Ports): Promise<Gateway> {
   const chain = ChainView.create(reader, { network, clock, limits })
   const p256 = P256Node.create()
   const balances = Balances.rows
-  const live = new Set<bigint>()
+  const live: Live = { attempts: new Set(), beginning: 0 }
   const unwritten: Recovery.Options['unwritten'] = new Map()
   const background = Background.create(events)
   const occupancy = Occupancy.create()
