@@ -32,21 +32,32 @@ export async function create(
   return { id, key }
 }
 
-/** The same key at each start of a network: made where it is missing, its balance raised to `balance` where it is lower. */
+/**
+ * The same key at each start of a network: made where it is missing, filled up to `balance` where less than half of that is
+ * left; undefined where it was revoked, which stands.
+ */
 export async function ensure(
   database: Database,
   { name, key, balance }: { readonly name: string; readonly key: string; readonly balance: bigint },
-): Promise<{ readonly id: string }> {
+): Promise<{ readonly id: string } | undefined> {
   return database
     .insertInto('api_keys')
     .values(row(key, name, balance))
     .onConflict((conflict) =>
-      conflict.column('hash').doUpdateSet(({ fn, ref, val }) => ({
-        balance: fn('greatest', [ref('api_keys.balance'), val(balance)]),
-      })),
+      conflict
+        .column('hash')
+        .doUpdateSet(({ eb, ref }) => ({
+          balance: eb
+            .case()
+            .when('api_keys.balance', '<', balance / 2n)
+            .then(balance)
+            .else(ref('api_keys.balance'))
+            .end(),
+        }))
+        .where('api_keys.revoked_at', 'is', null),
     )
     .returning('id')
-    .executeTakeFirstOrThrow()
+    .executeTakeFirst()
 }
 
 export async function list(database: Database): Promise<readonly ApiKey[]> {

@@ -164,13 +164,18 @@ describe('keys', () => {
     await expect(ApiKeys.credit(world.database, unknown, 1n)).rejects.toThrow(/no API key/)
   })
 
-  test('the same key at every start keeps its higher balance', async () => {
+  test('the same key at every start: filled up below half, left alone above, never brought back once revoked', async () => {
     const key = `cf-${'ab'.repeat(24)}`
-    const { id } = await ApiKeys.ensure(world.database, { name: 'local', key, balance: 10n })
-    expect((await ApiKeys.ensure(world.database, { name: 'local', key, balance: 5n })).id).toBe(id)
-    await ApiKeys.ensure(world.database, { name: 'local', key, balance: 12n })
-    const found = (await ApiKeys.list(world.database)).find((one) => one.id === id)
-    expect(found).toMatchObject({ name: 'local', balance: 12n, reserved: 0n, revokedAt: undefined })
+    const start = (balance: bigint) => ApiKeys.ensure(world.database, { name: 'local', key, balance })
+    const id = (await start(10n))?.id
+    const found = async () => (await ApiKeys.list(world.database)).find((one) => one.id === id)
+    expect((await start(20n))?.id).toBe(id)
+    expect(await found()).toMatchObject({ name: 'local', balance: 10n, reserved: 0n, revokedAt: undefined })
+    await start(22n)
+    expect(await found()).toMatchObject({ balance: 22n })
+    await ApiKeys.revoke(world.database, id ?? '')
+    expect(await start(100n)).toBeUndefined()
+    expect(await found()).toMatchObject({ balance: 22n, revokedAt: expect.any(Date) })
   })
 
   test('a receipt is for the key that paid for it only', async () => {

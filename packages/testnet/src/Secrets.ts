@@ -1,5 +1,5 @@
 import { createPrivateKey, createPublicKey, generateKeyPairSync, randomBytes, sign } from 'node:crypto'
-import { existsSync, mkdirSync, readFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { Bytes, P256 } from '@counterfoil/protocol'
 import * as State from './State.ts'
@@ -28,6 +28,12 @@ export function privateKey(dir: string, name: string): Bytes.Hex {
 /** An API key: `cf-` and 48 hexadecimal digits. */
 export function apiKey(dir: string, name: string): string {
   return keep(dir, `${name}.api-key`, () => `cf-${randomBytes(24).toString('hex')}`).text
+}
+
+/** Another API key in the place of one that is no longer good. */
+export function renewApiKey(dir: string, name: string): string {
+  rmSync(join(dir, `${name}.api-key`), { force: true })
+  return apiKey(dir, name)
 }
 
 /** A receipt key, as a PEM file that a provider loads. */

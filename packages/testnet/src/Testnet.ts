@@ -171,7 +171,6 @@ async function start(
       ),
     ),
   )
-  const apiKey = Secrets.apiKey(keys, 'local')
   const startGateway = (port: number) =>
     Daemon.create({
       room: 'gateway',
@@ -185,8 +184,8 @@ async function start(
         GATEWAY_CHANNELS: channels.join(','),
       },
     })
+  const apiKey = await credit(databaseUrl, keys)
   const gateway = await step(options, 'gateway', async () => {
-    await credit(databaseUrl, apiKey)
     if (options.port !== undefined) return keep('gateway', await startGateway(options.port))
     // Between our look at the port and the gateway's bind another network may take it: then any free one will do.
     const preferred = await startGateway(await Ports.prefer(Params.gatewayPort)).catch((error: unknown) => {
@@ -247,9 +246,16 @@ async function establish(chain: Anvil.Anvil, home: string, keys: string) {
   return { network, seats, channels }
 }
 
-async function credit(databaseUrl: string, key: string): Promise<void> {
+/** The printed API key, credited; a new one where its owner revoked it. */
+async function credit(databaseUrl: string, keys: string): Promise<string> {
   await using database = await openDatabase(databaseUrl)
-  await ApiKeys.ensure(database, { name: 'local', key, balance: Params.balanceMicros })
+  const ensure = (key: string) =>
+    ApiKeys.ensure(database, { name: 'local', key, balance: Params.balanceMicros })
+  const known = Secrets.apiKey(keys, 'local')
+  if (await ensure(known)) return known
+  const fresh = Secrets.renewApiKey(keys, 'local')
+  await ensure(fresh)
+  return fresh
 }
 
 async function step<T>(options: Options, name: Progress['step'], work: () => Promise<T>): Promise<T> {
