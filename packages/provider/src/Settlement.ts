@@ -30,6 +30,12 @@ export async function settle(
       `No job of model ${voucher.model} was taken on channel ${voucher.channel}, so it has no such line.`,
       'voucher.voucher.model',
     )
+  if (voucher.cumulative > channel.deposit)
+    throw refused(
+      'voucher_refused',
+      `The voucher is for ${voucher.cumulative}, the channel holds a deposit of ${channel.deposit}.`,
+      'voucher.voucher.cumulative',
+    )
   if (judge(provider, post).kind === 'recover') await demandPosted(provider, post)
   // Nothing waits between this judgement and the write: no other voucher comes in between.
   const judgement = judge(provider, post)

@@ -14,6 +14,12 @@ async function main(config: DaemonConfig, log: pino.Logger): Promise<void> {
   })
   const models = await Store.open({ dir: config.storeDir })
   const manifest = await Store.manifest(models, config.model)
+  // The store hashed these bytes when they came; a disk or a hand may have changed them since, and we are about to sign.
+  const wrong = (await Store.verify(models, config.model)).find(({ outcome }) => outcome !== 'holds')
+  if (wrong)
+    throw new Error(
+      `file ${wrong.path} of model ${config.model} (${manifest.name}) is not what its manifest says: fetch it again (foil pull ${config.model})`,
+    )
   const weights = manifest.files.find((file) => file.role === 'weights')
   if (!weights) throw new Error(`model ${config.model} (${manifest.name}) has no file of role weights`)
   await using engine = await Llama.create({
