@@ -5,7 +5,7 @@ import * as Params from './Params.ts'
 export type Judgement = {
   /** Undefined while the evidence does not suffice. */
   readonly outcome: 'consistent' | 'not-consistent' | undefined
-  /** Against "this API serves the reference": reaches 1/0.0007 for honest APIs with a chance below that. */
+  /** Against "this API serves the reference": ever reaches 1/0.0006 for honest ones with a chance below that. */
   readonly evidence: number
   readonly signals: readonly Standing[]
 }
@@ -22,7 +22,8 @@ export type Standing = {
 /**
  * Weighs what was observed so far. May be asked after every answer: the error bounds hold at whatever time one stops.
  * - not consistent: the weighted mean of the signals' evidence reaches `1/evidenceError`. A signal without answers holds 1.
- * - consistent: greedy and sampled answers both exclude a mean as high as `faulty`, and so do log-probabilities where given.
+ * - consistent: greedy and sampled answers both exclude a mean as high as `faulty`, and so do log-probabilities and usage
+ *   where given.
  * @example Judgement.of([]).outcome // undefined
  */
 export function of(observations: readonly Observation[]): Judgement {
@@ -49,9 +50,13 @@ function decide(evidence: number, standings: readonly Standing[]): Judgement['ou
   if (evidence >= 1 / Params.evidenceError) return 'not-consistent'
   const isClear = standings.every(
     ({ signal, answers, evidenceFor }) =>
-      evidenceFor >= 1 / Params.falseAllClear || (signal === 'logprobs' && answers < Params.logprobsRequired),
+      evidenceFor >= 1 / Params.falseAllClear || (isOptional(signal) && answers < Params.optionalAnswersMin),
   )
   return isClear ? 'consistent' : undefined
+}
+
+function isOptional(signal: Signal): boolean {
+  return signal === 'logprobs' || signal === 'prompt'
 }
 
 /** Intervals of the signals' means, wrong with a chance of at most `2 * intervalError` each, whenever one stops. */
@@ -62,5 +67,10 @@ export function intervals(observations: readonly Observation[]): Readonly<Record
       scored.flatMap((one) => one[signal] ?? []),
       Params.intervalError,
     )
-  return { greedy: interval('greedy'), sampled: interval('sampled'), logprobs: interval('logprobs') }
+  return {
+    greedy: interval('greedy'),
+    sampled: interval('sampled'),
+    logprobs: interval('logprobs'),
+    prompt: interval('prompt'),
+  }
 }

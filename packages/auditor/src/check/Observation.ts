@@ -15,16 +15,16 @@ export type Observation = {
   readonly promptExcess: number | null
 }
 
-export const signals = ['greedy', 'sampled', 'logprobs'] as const
+export const signals = ['greedy', 'sampled', 'logprobs', 'prompt'] as const
 export type Signal = (typeof signals)[number]
 
 /**
  * The observation as numbers in [0, 1], one for each signal that it carries; larger is worse for the API. `spec/check.md`
  * says why each has a mean that is bounded for honest APIs.
- * @example Observation.scores({ kind: 'greedy', tokens: 50, gaps: [], surprise: 0, deviations: [], promptExcess: 0 }) // { greedy: 0 }
+ * @example Observation.scores({ kind: 'greedy', tokens: 50, gaps: [], surprise: 0, deviations: [], promptExcess: 0 }) // { greedy: 0, prompt: 0 }
  */
 export function scores(observation: Observation): { readonly [signal in Signal]?: number } {
-  const { kind, gaps, surprise, deviations } = observation
+  const { kind, gaps, surprise, deviations, promptExcess } = observation
   const tokens = Math.max(Params.answerTokensMin, observation.tokens)
   return {
     ...(kind === 'greedy' && {
@@ -36,6 +36,7 @@ export function scores(observation: Observation): { readonly [signal in Signal]?
     ...(deviations.length >= Params.comparedPositionsMin && {
       logprobs: sum(deviations.map(ofDeviation)) / deviations.length,
     }),
+    ...(promptExcess !== null && { prompt: Math.abs(promptExcess) > Params.promptFreeTokens ? 1 : 0 }),
   }
 }
 

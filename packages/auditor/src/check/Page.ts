@@ -1,7 +1,6 @@
 import * as Judgement from './Judgement.ts'
-import type { Signal } from './Observation.ts'
 import * as Params from './Params.ts'
-import type { Report, SignalReport } from './Report.ts'
+import { type Report, type SignalReport, titles } from './Report.ts'
 
 /**
  * The report as one HTML file: no script, nothing loaded from elsewhere. All text in it came from outside and is escaped.
@@ -65,12 +64,6 @@ ${list(report.doesNotProve)}
 }
 
 const colors = { consistent: 'good', 'not-consistent': 'bad', 'cannot-tell': 'open' } as const
-
-const titles: Readonly<Record<Signal, string>> = {
-  greedy: 'tokens at temperature 0',
-  sampled: 'likelihood at temperature 1',
-  logprobs: 'log-probabilities',
-}
 
 function headline({ outcome }: Report): string {
   return outcome === 'not-consistent'

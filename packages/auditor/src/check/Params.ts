@@ -52,14 +52,16 @@ export const answerTokensMin = 40
 
 /** Surprise is measured among tokens at least so likely, relative to the likeliest: the cut that popular servers make unasked. */
 export const headShare = 0.05
-/** Mean surprise of an answer beyond its expectation is read from -0.5 to 0.5 nats a token. */
-export const surpriseHalfRangeNats = 0.5
+/** Mean surprise of an answer beyond its expectation is read from -0.25 to 0.25 nats a token: honest ones spread by 0.1. */
+export const surpriseHalfRangeNats = 0.25
 
 /** Deviation of log-probabilities that is free, and what counts in full beyond it. */
 export const deviationFreeNats = 0.3
 export const deviationFullNats = 0.3
 /** Positions from which an answer's log-probabilities are compared. */
 export const comparedPositionsMin = 8
+/** Prompt tokens that an honest API may count more or fewer: a beginning-of-text token, a line break of its template. */
+export const promptFreeTokens = 8
 
 /** Shares of the wealth that are bet: 0.95 where every answer is wrong, 0.02 where few are or all a little. */
 export const bets = [0.95, 0.6, 0.35, 0.2, 0.1, 0.05, 0.02] as const
@@ -70,10 +72,10 @@ export const intervalSteps = 40
 
 /** Chance of "not consistent" for an honest API, in all: what the evidence may add up to, and the calibration's own error. */
 export const falseAlarm = 1e-3
-export const evidenceError = 7e-4
-/** For each of the three signals: chance that its calibrated mean is too low. */
+export const evidenceError = 6e-4
+/** For each of the four signals: chance that its calibrated mean is too low. */
 export const calibrationError = 1e-4
-/** Chance of "consistent" where a required signal's mean is at least `faulty`. */
+/** Chance of "consistent" where the mean of a required signal is at least `faulty`. */
 export const falseAllClear = 1e-3
 /** Chance that a printed interval is wrong, at each end. */
 export const intervalError = 5e-4
@@ -83,11 +85,12 @@ export const intervalError = 5e-4
  * spec/check.md), and the mean from which on it is not called consistent.
  */
 export const signals = {
-  greedy: { weight: 0.5, honest: 0.02, faulty: 0.15 },
-  sampled: { weight: 0.25, honest: 0.6, faulty: 0.8 },
-  logprobs: { weight: 0.25, honest: 0.02, faulty: 0.2 },
+  greedy: { weight: 0.4, honest: 0.02, faulty: 0.15 },
+  sampled: { weight: 0.2, honest: 0.55, faulty: 0.8 },
+  logprobs: { weight: 0.2, honest: 0.02, faulty: 0.2 },
+  prompt: { weight: 0.2, honest: 0.02, faulty: 0.2 },
 } as const
-/** Compared answers from which on log-probabilities must be in order too before an API is called consistent. */
-export const logprobsRequired = 10
+/** Answers with log-probabilities, or with usage, from which on these must be in order too before an API is called consistent. */
+export const optionalAnswersMin = 10
 /** Mean sampled score below which a narrower sampler is mentioned: 0.1 nats a token likelier than expected. */
-export const narrowSampler = 0.4
+export const narrowSampler = 0.3

@@ -33,6 +33,8 @@ export type SignalReport = {
   /** Honest APIs stay below; cheats that count lie above. */
   readonly honest: number
   readonly faulty: number
+  /** Its part of the evidence, before weighting. */
+  readonly evidence: number
 }
 
 export type Subject = {
@@ -59,13 +61,14 @@ export function of(result: Result, subject: Subject): Report {
     summary: summaryOf(result, subject),
     errorBound: errorBoundOf(result.outcome),
     evidence: result.judgement.evidence,
-    signals: result.judgement.signals.map(({ signal, answers, mean }) => ({
+    signals: result.judgement.signals.map(({ signal, answers, mean, evidenceAgainst }) => ({
       signal,
       answers,
       effect: mean,
       ...result.intervals[signal],
       honest: Params.signals[signal].honest,
       faulty: Params.signals[signal].faulty,
+      evidence: evidenceAgainst,
     })),
     findings: findingsOf(result, subject),
     cost: { ...result.cost, counted: result.observations.length },
@@ -73,6 +76,14 @@ export function of(result: Result, subject: Subject): Report {
     doesNotProve,
     observations: result.observations,
   }
+}
+
+/** The signals in words. */
+export const titles: Readonly<Record<Signal, string>> = {
+  greedy: 'tokens at temperature 0',
+  sampled: 'likelihood at temperature 1',
+  logprobs: 'log-probabilities',
+  prompt: 'length of the prompt',
 }
 
 const doesNotProve = [
@@ -83,7 +94,13 @@ const doesNotProve = [
 
 function summaryOf(result: Result, { model, reference }: Subject): string {
   if (result.outcome === 'consistent') return `${model} is consistent with ${reference.name}`
-  if (result.outcome === 'not-consistent') return `${model} is not consistent with ${reference.name}`
+  if (result.outcome === 'not-consistent') {
+    const most = Math.max(...result.judgement.signals.map(({ evidenceAgainst }) => evidenceAgainst))
+    const by = result.judgement.signals
+      .filter(({ evidenceAgainst }) => evidenceAgainst >= Math.min(most, 1 / Params.evidenceError))
+      .map(({ signal }) => titles[signal])
+    return `${model} is not consistent with ${reference.name}, by ${by.join(' and ')}`
+  }
   const why = result.reason === undefined ? '' : `: ${reasons[result.reason]}`
   return `it cannot be told whether ${model} is ${reference.name}${why}`
 }

@@ -125,6 +125,7 @@ describe('report and page', () => {
 
   test('states the outcome with its bound, effect, interval and cost', async () => {
     const found = await report(() => completion('Hi', usage), { scorer: fakeScorer([9, 9, 9, 9, 9]) })
+    expect(found.summary).toMatch(/is not consistent with .*, by tokens at temperature 0$/)
     expect(found).toMatchObject({ outcome: 'not-consistent', errorBound: Params.falseAlarm, reason: null })
     const [greedy] = found.signals
     expect(greedy?.effect).toBe(1)
@@ -146,9 +147,9 @@ describe('report and page', () => {
   test('says what differs and does not decide', async () => {
     const more = await report(() => completion('Hi', { model: 'snapshot' }), {
       requests: 4,
-      scorer: fakeScorer([], 21),
+      scorer: fakeScorer([], 5),
     })
-    expect(more.findings.join('\n')).toMatch(/differ from the reference's count by 21 in 4 of 4 answers/)
+    expect(more.findings.join('\n')).toMatch(/differ from the reference's count by 5 in 4 of 4 answers/)
     expect(more.findings.join('\n')).toMatch(/call the model snapshot/)
     const silent = await report(() => completion('Hi'), { requests: 4, scorer: fakeScorer([], null) })
     expect(silent.findings[0]).toMatch(/does not say how many tokens/)
@@ -166,7 +167,7 @@ describe('report and page', () => {
 
   test('the page draws a bar for each signal and a line through the evidence', async () => {
     const page = Page.html(await report(() => completion('Hi'), { requests: 12 }))
-    expect(page.match(/stroke-width="6"/g)).toHaveLength(3)
+    expect(page.match(/stroke-width="6"/g)).toHaveLength(4)
     expect(page.match(/points="([^"]*)"/)?.[1]?.split(' ')).toHaveLength(13)
     expect(page).not.toContain('NaN')
   })

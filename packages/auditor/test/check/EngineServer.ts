@@ -22,13 +22,15 @@ export async function serve(options: {
   readonly modelPath: string
   /** Put before every conversation, unseen by the caller: a cheat. */
   readonly hiddenPrompt?: string
+  /** The cheat that also states the usage of the prompt it was given. */
+  readonly liesAboutUsage?: boolean
 }): Promise<EngineServer> {
-  const { modelPath, hiddenPrompt } = options
+  const { modelPath } = options
   const engine = await Llama.create({ modelPath, threads: 1, contextLength: 1024 })
   const server = createServer((request, response) => {
     void (async () => {
       const body = (await json(request)) as Body
-      const document = await answer(engine, body, hiddenPrompt)
+      const document = await answer(engine, body, options)
       response.setHeader('content-type', 'application/json').end(JSON.stringify(document))
     })().catch((error: unknown) => {
       response.statusCode = 500
@@ -47,7 +49,11 @@ export async function serve(options: {
   }
 }
 
-async function answer(engine: Engine.Engine, body: Body, hiddenPrompt: string | undefined): Promise<object> {
+async function answer(
+  engine: Engine.Engine,
+  body: Body,
+  { hiddenPrompt, liesAboutUsage }: { readonly hiddenPrompt?: string; readonly liesAboutUsage?: boolean },
+): Promise<object> {
   const hidden: Job.Job['messages'] =
     hiddenPrompt === undefined ? [] : [{ role: 'system', content: hiddenPrompt }]
   const job: Job.Job = {
@@ -63,6 +69,9 @@ async function answer(engine: Engine.Engine, body: Body, hiddenPrompt: string | 
     topLogprobs: body.top_logprobs ?? 0,
   }
   const prepared = await engine.prepare(job, { startedMs: Date.now() })
+  const told = liesAboutUsage
+    ? await engine.prepare({ ...job, messages: body.messages }, { startedMs: Date.now() })
+    : prepared
   const steps: Engine.Step[] = []
   for await (const step of engine.generate(prepared, job)) steps.push(step)
   const listed = ({ text, bytes, logprob }: Engine.Alternative) => ({
@@ -89,9 +98,9 @@ async function answer(engine: Engine.Engine, body: Body, hiddenPrompt: string | 
       },
     ],
     usage: {
-      prompt_tokens: prepared.promptTokens.length,
+      prompt_tokens: told.promptTokens.length,
       completion_tokens: steps.length,
-      total_tokens: prepared.promptTokens.length + steps.length,
+      total_tokens: told.promptTokens.length + steps.length,
     },
   }
 }

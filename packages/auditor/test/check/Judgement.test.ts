@@ -9,7 +9,7 @@ const one = (changes: Partial<Observation>): Observation => ({
   gaps: [],
   surprise: 0,
   deviations: [],
-  promptExcess: 0,
+  promptExcess: null,
   ...changes,
 })
 const greedy = (...gaps: readonly number[]) => one({ gaps })
@@ -42,6 +42,13 @@ describe('scores', () => {
     expect(scores(sampled(0, Array(50).fill(0.2))).logprobs).toBe(0)
   })
 
+  test('prompt: some tokens more or fewer are free', () => {
+    expect(scores(one({ promptExcess: 8 })).prompt).toBe(0)
+    expect(scores(one({ promptExcess: 9 })).prompt).toBe(1)
+    expect(scores(one({ promptExcess: -9 })).prompt).toBe(1)
+    expect(scores(one({})).prompt).toBeUndefined()
+  })
+
   test('what is no number is a bug and not evidence', () => {
     expect(() => scores(sampled(Number.NaN))).toThrow('not a number')
   })
@@ -63,6 +70,11 @@ describe('of', () => {
   test('log-probabilities and likelihood each suffice', () => {
     expect(Judgement.of(many(6, sampled(0, Array(30).fill(0.7)))).outcome).toBe('not-consistent')
     expect(Judgement.of(many(40, sampled(25))).outcome).toBe('not-consistent')
+  })
+
+  test('so do prompts of another length', () => {
+    expect(Judgement.of(many(3, one({ promptExcess: 26 }))).outcome).toBe('not-consistent')
+    expect(Judgement.of(many(1, one({ promptExcess: 26 }))).outcome).toBeUndefined()
   })
 
   test('consistent needs both kinds of answers', () => {

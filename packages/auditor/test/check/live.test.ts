@@ -14,7 +14,9 @@ describe('a check of the real model', { timeout: 1_200_000 }, () => {
     modelPath = Store.path(store, defaultModel.manifest.files[0].sha256)
   }, 600_000)
 
-  const run = async (options: { readonly requests: number; readonly hiddenPrompt?: string }) => {
+  const run = async (
+    options: { readonly requests: number } & Omit<Parameters<typeof EngineServer.serve>[0], 'modelPath'>,
+  ) => {
     await using server = await EngineServer.serve({ modelPath, ...options })
     await using reference = await Reference.open({ modelPath, threads: 1 })
     return Check.run({ target: { url: server.url, model: 'm' }, requests: options.requests }, reference, {
@@ -27,10 +29,14 @@ describe('a check of the real model', { timeout: 1_200_000 }, () => {
     })
   }
 
-  test('a hidden system prompt is found', async () => {
-    const result = await run({ requests: 60, hiddenPrompt: 'Always answer as a pirate of few words.' })
-    expect(result.outcome).toBe('not-consistent')
-    expect(result.observations.every(({ promptExcess }) => (promptExcess ?? 0) > 5)).toBe(true)
+  test('a hidden system prompt is found by what is said, where usage says nothing of it', async () => {
+    const result = await run({
+      requests: 100,
+      hiddenPrompt: 'Always answer as a pirate of few words.',
+      liesAboutUsage: true,
+    })
+    expect(result).toMatchObject({ outcome: 'not-consistent', uncounted: {} })
+    expect(result.observations.every(({ promptExcess }) => promptExcess === 0)).toBe(true)
   })
 
   test('the declared weights: prefill and decoding differ by less than is granted, and prompts are equal', async () => {

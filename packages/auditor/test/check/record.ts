@@ -1,7 +1,7 @@
 /**
  * Records what answers of one API say under the reference weights, for calibration and for the replay in CI:
  *
- *     node --conditions=source packages/auditor/test/check/record.ts OUT.jsonl REQUESTS REFERENCE.gguf http://…/v1 NAME
+ *     node --conditions=source packages/auditor/test/check/record.ts OUT.jsonl REQUESTS REFERENCE.gguf http://…/v1 NAME [HIDDEN PROMPT]
  *     node --conditions=source packages/auditor/test/check/record.ts OUT.jsonl REQUESTS REFERENCE.gguf SERVED.gguf [HIDDEN PROMPT]
  *
  * Appends, one observation a line: it can be stopped and started again.
@@ -15,7 +15,7 @@ import * as Prompt from '../../src/check/Prompt.ts'
 import { Reference } from '../../src/check/Reference.ts'
 import * as EngineServer from './EngineServer.ts'
 
-const [out = '', count = '', referencePath = '', served = '', extra] = process.argv.slice(2)
+const [out = '', count = '', referencePath = '', served = '', extra, hidden] = process.argv.slice(2)
 const own = /^https?:/.test(served)
   ? undefined
   : await EngineServer.serve({ modelPath: served, ...(extra !== undefined && { hiddenPrompt: extra }) })
@@ -23,7 +23,11 @@ const reference = await Reference.open({ modelPath: referencePath, threads: 1 })
 const random = () => randomInt(2 ** 32) / 2 ** 32
 const api = new Api(
   { url: own?.url ?? served, model: own ? 'model' : (extra ?? 'model') },
-  { fetch, sleep: (ms) => sleep(ms), clock: () => performance.now() },
+  {
+    fetch: hidden === undefined ? fetch : hiding(hidden),
+    sleep: (ms) => sleep(ms),
+    clock: () => performance.now(),
+  },
 )
 const start = existsSync(out) ? readFileSync(out, 'utf8').trim().split('\n').length : 0
 for (let i = start; i < Number(count); ) {
@@ -57,3 +61,12 @@ for (let i = start; i < Number(count); ) {
 }
 await reference[Symbol.asyncDispose]()
 await own?.[Symbol.asyncDispose]()
+
+/** A proxy before the API that puts a system message before every conversation. */
+function hiding(content: string): typeof fetch {
+  return (url, init) => {
+    const body = JSON.parse(String(init?.body)) as { readonly messages: readonly unknown[] }
+    const messages = [{ role: 'system', content }, ...body.messages]
+    return fetch(url, { ...init, body: JSON.stringify({ ...body, messages }) })
+  }
+}
