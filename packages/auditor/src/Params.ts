@@ -51,8 +51,6 @@ export const requestTimeoutMs = 30_000
 export const connectionsMax = 256
 /** Numbers that one list of commitments carries. */
 export const commitmentsPageMax = 256
-/** Commitments that have been read and count in histories: two a day for two years, or a day of development epochs. */
-export const commitmentsMax = 16_384
 
 /** Honest answers of a calibration are this long, like those audited most. */
 export const calibrationAnswerTokens = 64
