@@ -20,7 +20,7 @@ import type { Candidate } from './Directory.ts'
 import type { Events } from './events.ts'
 import * as JobStream from './JobStream.ts'
 import * as Journal from './Journal.ts'
-import type { Live } from './Live.ts'
+import * as Live from './Live.ts'
 import * as Params from './Params.ts'
 import type { Payments } from './Payments.ts'
 import * as ProviderError from './ProviderError.ts'
@@ -32,7 +32,7 @@ export type Relay = {
   readonly database: Databases.Database
   readonly balances: Balances
   readonly owner: bigint
-  readonly live: Live
+  readonly live: Live.Live
   readonly unwritten: Map<bigint, { readonly request: string; readonly reason: string }>
   readonly capacity: Capacity
   readonly payments: Payments
@@ -98,7 +98,7 @@ export async function answer(relay: Relay, ask: Ask, caller: Caller): Promise<Ou
       break
     }
     try {
-      const begun = await beginLive(relay, ask, candidate, failure === undefined)
+      const begun = await Live.begin(relay.live, () => begin(relay, ask, candidate, failure === undefined))
       if (begun.kind === 'quota') {
         failure ??= quota(candidate.price)
         break
@@ -124,23 +124,6 @@ export async function answer(relay: Relay, ask: Ask, caller: Caller): Promise<Ou
   }
   if (excluded.size > 0) await end(relay, ask)
   return { kind: 'refused', refusal: failure ?? gone }
-}
-
-/** An attempt is in the database before we know its number: until then no sweep may take it for an orphan. */
-async function beginLive(
-  relay: Relay,
-  ask: Ask,
-  candidate: Candidate,
-  first: boolean,
-): ReturnType<typeof begin> {
-  relay.live.beginning += 1
-  try {
-    const begun = await begin(relay, ask, candidate, first)
-    if (begun.kind === 'begun') relay.live.attempts.add(begun.attemptId)
-    return begun
-  } finally {
-    relay.live.beginning -= 1
-  }
 }
 
 const gone = Refusal.of('internal_error', 'The caller has left.')
