@@ -9,6 +9,9 @@ const commands: Readonly<Record<string, () => Promise<Command>>> = {
   chat: async () => (await import('./commands/chat.ts')).chat(),
   verify: async () => (await import('./commands/verify.ts')).verify(),
   check: async () => (await import('./commands/check.ts')).check(),
+  audit: async () => (await import('./commands/audit.ts')).audit(),
+  calibrate: async () => (await import('./commands/calibrate.ts')).calibrate(),
+  recheck: async () => (await import('./commands/recheck.ts')).recheck(),
   models: async () => (await import('./commands/models.ts')).models(),
   pull: async () => (await import('./commands/pull.ts')).pull(),
   keys: async () => (await import('./commands/keys.ts')).keys(),
@@ -17,7 +20,7 @@ const commands: Readonly<Record<string, () => Promise<Command>>> = {
 const help = `
 Exit codes: 0 all is well, 1 it did not work, 2 the command was not understood,
 3 the answer or receipt does not meet the policy, 4 and 5 what foil check
-found (see its help), 130 interrupted while starting.
+or foil recheck found (see their help), 130 interrupted while starting.
 Errors are two lines on standard error: the cause, and how to fix it.`
 
 /** The command line: one command per file. Words of `argv` that name no command load all, for help and near matches. */

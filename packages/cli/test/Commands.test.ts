@@ -8,7 +8,21 @@ import { foil, home } from './Foil.ts'
 // Every test starts processes, and a busy machine starts them slowly.
 vi.setConfig({ testTimeout: 180_000 })
 
-const commands = ['up', 'down', 'logs', 'ask', 'chat', 'verify', 'check', 'models', 'pull', 'keys'] as const
+const commands = [
+  'up',
+  'down',
+  'logs',
+  'ask',
+  'chat',
+  'verify',
+  'check',
+  'audit',
+  'calibrate',
+  'recheck',
+  'models',
+  'pull',
+  'keys',
+] as const
 
 test.each([[], ...commands.map((name) => [name, '--help'])])('help %s', async (...args) => {
   using own = home()
@@ -35,6 +49,9 @@ describe('a command that is not understood: cause, fix, and 2', () => {
       ['check', 'http://key@h/v1', '--model', 'm', '--reference', 'r'],
       /carries more than an address/,
     ],
+    ['a recheck of nothing', ['recheck'], /missing required argument/],
+    ['a floor of none', ['audit', '--floor', '0'], /integer from 1 to/],
+    ['no tokens', ['calibrate', '--tokens', '0'], /integer from 1 to/],
     ['a contradiction', ['up', '--once', '--no-ask'], /--once ends after the first answer/],
     ['a conversation in JSON', ['chat', '--json'], /not one JSON document/],
   ])('%s', async (_, args, cause) => {
@@ -56,6 +73,8 @@ describe('a command that cannot work: cause, fix, and 1', () => {
     ['logs, where none are', ['logs'], /^foil: there are no logs in .+\n/],
     ['a receipt that is not kept', ['verify', `0x${'ab'.repeat(32)}`], /^foil: there is no receipt 0xabab/],
     ['a file that is not there', ['verify', 'nowhere.json'], /^foil: there is no receipt nowhere\.json/],
+    ['audit, where nothing runs', ['audit'], /^foil: no network runs in .+\n {2}fix: start one/],
+    ['recheck, where no chain is known', ['recheck', 'x.json'], /network\.json is not there/],
     ['keys create, where nothing runs', ['keys', 'create'], /^foil: no database is known/],
     [
       'check against what nobody knows',
