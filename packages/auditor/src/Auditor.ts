@@ -41,17 +41,32 @@ export type Auditor = {
   version: number
 }
 
-/** The calibration of what answered; of several the newest. */
-export function calibrationOf(
-  { calibrations }: Pick<Auditor, 'calibrations'>,
-  { model, runtime }: { readonly model: Bytes.Hex; readonly runtime: Bytes.Hex },
+/** Which runtime of which model answered. */
+type Answerer = { readonly model: Bytes.Hex; readonly runtime: Bytes.Hex }
+
+/** A calibration, and the second from which a later one stands in its place. */
+export type Term = {
+  readonly calibration: Calibration.Calibration
+  readonly until: number | undefined
+}
+
+/** The calibrations of what answered, each with its term, oldest first. */
+export function terms({ calibrations }: Pick<Auditor, 'calibrations'>, about: Answerer): readonly Term[] {
+  const own = calibrations
+    .filter((one) => one.model === about.model && one.runtime === about.runtime)
+    .sort((a, b) => a.created - b.created)
+  return own.map((calibration, i) => ({ calibration, until: own[i + 1]?.created }))
+}
+
+/** The calibration that stood when an audit was committed: none is chosen with the answer known. */
+export function calibrationAt(
+  auditor: Pick<Auditor, 'calibrations'>,
+  about: Answerer,
+  committedAt: number,
 ): Calibration.Calibration | undefined {
-  return calibrations
-    .filter((one) => one.model === model && one.runtime === runtime)
-    .reduce<Calibration.Calibration | undefined>(
-      (newest, one) => (newest && newest.created >= one.created ? newest : one),
-      undefined,
-    )
+  return terms(auditor, about)
+    .map(({ calibration }) => calibration)
+    .findLast((one) => one.created <= committedAt)
 }
 
 /** A number in [0, 1) from the auditor's random bytes. */

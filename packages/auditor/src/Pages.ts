@@ -12,7 +12,7 @@ import {
   SampledParams,
   TrackRecord,
 } from '@counterfoil/protocol'
-import { type Auditor, calibrationOf } from './Auditor.ts'
+import { type Auditor, calibrationAt, terms } from './Auditor.ts'
 import * as Audits from './store/Audits.ts'
 import * as Plans from './store/Plans.ts'
 
@@ -54,7 +54,7 @@ export function known(auditor: Auditor, seconds: number): Known {
 export function visible(auditor: Auditor, viewer: Viewer, seconds: number): readonly AuditHistory.Checked[] {
   const { pages, findings: all } = known(auditor, seconds)
   if (viewer === 'reader') return pages
-  const shown = Math.max(-1, ...all.map(({ record }) => record.convictedAt?.commit ?? -1))
+  const shown = Math.max(-1, ...all.map((finding) => conviction(finding)?.commit ?? -1))
   const before = seconds - SampledParams.publicDelaySeconds
   return pages.map(({ page, commitment }) => {
     if (commitment.number <= shown) return { page, commitment }
@@ -72,8 +72,14 @@ export function findings(auditor: Auditor, viewer: Viewer, seconds: number): rea
   return findingsOf(auditor, visible(auditor, viewer, seconds), seconds)
 }
 
+/** The audit that convicted, where the calibration may be used at all. */
+export function conviction({ record, standing }: Finding): TrackRecord.TrackRecord['convictedAt'] {
+  return standing.use === 'refuse' ? undefined : record.convictedAt
+}
+
 /** A finding as it is told in lists: its value as a power of ten only. */
-export function summary({ provider, calibration, record, standing }: Finding): unknown {
+export function summary(finding: Finding): unknown {
+  const { provider, calibration, record, standing } = finding
   return {
     provider,
     model: calibration.model,
@@ -83,7 +89,7 @@ export function summary({ provider, calibration, record, standing }: Finding): u
     unopened: record.unopened,
     age: Number.isFinite(record.age) ? record.age : null,
     rounded: PublicProcess.rounded(record.peak),
-    convicted: record.convictedAt !== undefined,
+    convicted: conviction(finding) !== undefined,
     advisory: standing.use === 'convict' ? null : standing.reason,
   }
 }
@@ -116,7 +122,7 @@ export function bundle(
   })
   const plan = seen && Plans.find(auditor.store, auditor.chain.auditor, seen.commitment.number)
   if (!row?.transcript || !row.statistics || !seen || plan?.beacon === undefined) return undefined
-  const calibration = calibrationOf(auditor, row.transcript.receipt.claim)
+  const calibration = calibrationAt(auditor, row.transcript.receipt.claim, seen.commitment.time)
   if (!calibration) return undefined
   const leaves = Audits.ofPlan(auditor.store, row.epoch).map(leafDigest)
   return {
@@ -143,20 +149,22 @@ function findingsOf(
 ): readonly Finding[] {
   const subjects = AuditHistory.subjects(pages.map((one) => one.page))
   return subjects.flatMap((subject) => {
-    const calibration = calibrationOf(auditor, subject)
     const model = auditor.models.find((one) => one.id === subject.model)
-    if (!calibration || !model) return []
-    const { provider } = subject
-    const entries = AuditHistory.entries(pages, { provider, calibration })
-    const record = TrackRecord.fold(entries, {
-      calibration,
-      stakes: [{ fromCommit: 0, stakes: new Map([[auditor.chain.auditor, 1]]) }],
-      now: seconds,
-      windowSeconds: windowSeconds,
-    })
+    if (!model) return []
     const { quantization } = model
-    const standing = Calibration.standing(calibration, { quantization, machinesMin: auditor.machinesMin })
-    return [{ provider, calibration, entries, record, standing }]
+    const { provider } = subject
+    return terms(auditor, subject).flatMap(({ calibration, until }) => {
+      const entries = AuditHistory.entries(pages, { provider, calibration, until })
+      if (entries.every(({ state }) => state === 'unopened')) return []
+      const record = TrackRecord.fold(entries, {
+        calibration,
+        stakes: [{ fromCommit: 0, stakes: new Map([[auditor.chain.auditor, 1]]) }],
+        now: seconds,
+        windowSeconds: windowSeconds,
+      })
+      const standing = Calibration.standing(calibration, { quantization, machinesMin: auditor.machinesMin })
+      return [{ provider, calibration, entries, record, standing }]
+    })
   })
 }
 

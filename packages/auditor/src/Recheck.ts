@@ -85,7 +85,7 @@ export async function recheck(bundle: AuditBundle.AuditBundle, ports: RecheckPor
       'receipt-invalid',
       `${report.judgement.reason.code}: ${report.judgement.reason.message}`,
     )
-  demandConsistency(bundle)
+  demandConsistency(bundle, commitment)
   const own = await score(bundle, job, ports.references)
   const isClose = Math.abs(own.x - bundle.x) <= AuditParams.xTolerancePpm
   return {
@@ -119,13 +119,18 @@ async function demandCommitment(bundle: AuditBundle.AuditBundle, ports: RecheckP
 }
 
 /** What the bundle says must follow from what it holds, before anything is computed. */
-function demandConsistency(bundle: AuditBundle.AuditBundle): void {
+function demandConsistency(bundle: AuditBundle.AuditBundle, commitment: Audit.Commitment): void {
   const { calibration, transcript, statistics, fault } = bundle
   const { claim } = transcript.receipt
   if (calibration.model !== claim.model || calibration.runtime !== claim.runtime)
     throw new RecheckError(
       'calibration-mismatch',
       `the calibration is for model ${calibration.model} on ${calibration.runtime}`,
+    )
+  if (calibration.created > commitment.time)
+    throw new RecheckError(
+      'calibration-mismatch',
+      `the calibration was made at second ${calibration.created}, after the audit was committed at ${commitment.time}`,
     )
   const tokens = (statistics.length - 2) / (2 * SampledParams.statisticBytes)
   if (tokens !== claim.usage.outputTokens)

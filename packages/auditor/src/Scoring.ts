@@ -1,6 +1,6 @@
 import { Engine } from '@counterfoil/engines'
 import { Audit, AuditHistory, type Bytes, SampledParams, Statistic, Trace } from '@counterfoil/protocol'
-import { type Auditor, calibrationOf } from './Auditor.ts'
+import { type Auditor, calibrationAt } from './Auditor.ts'
 import * as events from './events.ts'
 import * as Params from './Params.ts'
 import * as Reading from './Reading.ts'
@@ -15,11 +15,11 @@ export async function score(auditor: Auditor): Promise<void> {
   const plans = new Map(Plans.committed(store, chain.auditor).map((plan) => [plan.epoch, plan]))
   for (const row of rows) {
     auditor.signal.throwIfAborted()
-    const beacon = plans.get(row.epoch)?.beacon
-    if (beacon === undefined) continue
+    const { beacon, commitment } = plans.get(row.epoch) ?? {}
+    if (beacon === undefined || !commitment) continue
     const began = clock.elapsed()
     try {
-      const found = await scoreOne(auditor, row, beacon)
+      const found = await scoreOne(auditor, row, { beacon, committedAt: commitment.time })
       Audits.setOpened(store, row, { ...found, openedAt: await chain.seconds() })
       auditor.version += 1
       events.opened(log, {
@@ -40,11 +40,15 @@ export async function score(auditor: Auditor): Promise<void> {
   }
 }
 
-async function scoreOne(auditor: Auditor, row: Audits.Row, beacon: Bytes.Hex) {
+async function scoreOne(
+  auditor: Auditor,
+  row: Audits.Row,
+  { beacon, committedAt }: { readonly beacon: Bytes.Hex; readonly committedAt: number },
+) {
   const { transcript, audit } = row
   if (!transcript) throw new Error(`audit ${row.leaf} of epoch ${row.epoch} was bought without a transcript`)
   const { claim } = transcript.receipt
-  const calibration = calibrationOf(auditor, claim)
+  const calibration = calibrationAt(auditor, claim, committedAt)
   if (!calibration)
     events.uncalibrated(auditor.log, {
       provider: claim.provider,

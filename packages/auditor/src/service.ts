@@ -1,6 +1,6 @@
 import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
-import type { Bytes, Calibration, Network } from '@counterfoil/protocol'
+import { type Bytes, Calibration, type Network } from '@counterfoil/protocol'
 import type { Auditor, Model } from './Auditor.ts'
 import type { Account } from './Buyer.ts'
 import * as Buying from './Buying.ts'
@@ -145,9 +145,10 @@ function clockwork(round: () => Promise<void>): Loop.Loop {
 /** Tells the log of convictions, each once. */
 async function judge(auditor: Auditor, told: Set<string>): Promise<void> {
   const { findings } = Pages.known(auditor, await auditor.chain.seconds())
-  for (const { provider, calibration, record, standing } of findings) {
-    const name = `${provider} ${calibration.model} ${calibration.runtime}`
-    if (!record.convictedAt || told.has(name)) continue
+  for (const finding of findings) {
+    const { provider, calibration, record, standing } = finding
+    const name = `${provider} ${Calibration.id(calibration)}`
+    if (!Pages.conviction(finding) || told.has(name)) continue
     told.add(name)
     events.convicted(auditor.log, {
       provider,

@@ -38,7 +38,8 @@ export class FakeChain implements Ports.Chain {
   losesCommits = false
   jobsPosted = 100
   prices: readonly bigint[] = [400_000n]
-  #told = false
+  /** Whether the batches were told of already. */
+  isCounted = false
 
   constructor(gateway: FakeGateway) {
     this.gateway = gateway
@@ -76,8 +77,8 @@ export class FakeChain implements Ports.Chain {
     return payer
   }
   async jobs(block: bigint) {
-    const posted = this.#told ? [] : [{ provider, jobs: this.jobsPosted }]
-    this.#told = true
+    const posted = this.isCounted ? [] : [{ provider, jobs: this.jobsPosted }]
+    this.isCounted = true
     return { block: block + 1n, posted }
   }
   async offers(): Promise<readonly Offer.Offer[]> {
@@ -131,10 +132,10 @@ export class FakeScorer implements Scorer {
   async [Symbol.asyncDispose](): Promise<void> {}
 }
 
-/** As if 40,000 honest tokens of two machines had shown no excess. */
-export function fakeCalibration(): Calibration.Calibration {
-  const answers = Array.from({ length: 400 }, () => Array(50).fill(clean))
-  const machines = [digest('one machine'), digest('another')].sort()
+/** As if 40,000 honest tokens of so many machines had shown no excess. */
+export function fakeCalibration(count = 2): Calibration.Calibration {
+  const answers = Array.from({ length: 800 / count }, () => Array(50).fill(clean))
+  const machines = Array.from({ length: count }, (_, i) => digest(`machine ${i}`)).sort()
   return CalibrationRecords.fit(
     machines.map((machine) => ({ machine, answers })),
     { model: modelId, runtime: digest('runtime'), references: [digest('f16'), digest('f32')], created: 1 },

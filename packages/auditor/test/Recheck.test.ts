@@ -121,6 +121,11 @@ const cases: readonly [string, () => [AuditBundle.AuditBundle, Partial<RecheckPo
     () => [{ ...bundle, calibration: { ...bundle.calibration, runtime: other } }, {}],
     'calibration-mismatch',
   ],
+  [
+    'a calibration made with the answer known',
+    () => [{ ...bundle, calibration: { ...bundle.calibration, created: 2_000_000_000 } }, {}],
+    'calibration-mismatch',
+  ],
   ['statistics of other length', () => [{ ...bundle, statistics: '0x' }, {}], 'x-mismatch'],
   ['an X that does not follow', () => [{ ...bundle, x: 3 }, {}], 'x-mismatch'],
   [

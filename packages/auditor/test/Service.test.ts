@@ -11,13 +11,13 @@ import {
   TrackRecord,
 } from '@counterfoil/protocol'
 import { expect, test } from 'vitest'
-import { digest, modelId } from '../../sdk/test/FakeGateway.ts'
+import { digest, modelId, nowMs } from '../../sdk/test/FakeGateway.ts'
 import { type Composer, compose } from '../src/Composer.ts'
 import { parse } from '../src/Recheck.ts'
 import type { Service } from '../src/service.ts'
 import * as Store from '../src/store/Store.ts'
 import * as Weights from '../src/Weights.ts'
-import { auditor, Bed, bad, payer, provider, token } from './Fixture.ts'
+import { auditor, Bed, bad, fakeCalibration, payer, provider, token } from './Fixture.ts'
 
 /** A composer of one prompt. */
 function fixed(content: string): Composer {
@@ -399,13 +399,47 @@ test('without a calibration for the runtime audits are opened and judge nobody',
   expect(histories).toEqual([])
 }, 60_000)
 
-test('a calibration of one machine convicts as advice only where two are asked for', async () => {
-  await using bed = await Bed.create({ machinesMin: 3 })
+test('a calibration of one machine convicts as advice, and not at all where more machines are asked for', async () => {
+  const alone = fakeCalibration(1)
+  for (const [machinesMin, advisory] of [
+    [1, 'one machine'],
+    [2, undefined],
+  ] as const) {
+    await using bed = await Bed.create({ machinesMin, calibrations: [alone] })
+    bed.scorer.statistic = bad
+    await using service = await bed.start()
+    await rounds(service)
+    const [told] = bed.named('convicted')
+    if (advisory) expect(told?.advisory).toContain(advisory)
+    else expect(told).toBeUndefined()
+    const { histories } = (await (await get(service, '/v1/histories', asReader)).json()) as {
+      histories: { advisory: string }[]
+    }
+    expect(histories).toMatchObject([{ convicted: advisory !== undefined }])
+  }
+}, 60_000)
+
+test('a calibration judges only what was committed after it was made', async () => {
+  const early = fakeCalibration()
+  const late = { ...early, created: nowMs / 1000 + 3 }
+  await using bed = await Bed.create({ calibrations: [early, late] })
   bed.scorer.statistic = bad
+  bed.chain.jobsPosted = 25
   await using service = await bed.start()
   await rounds(service)
-  const [told] = bed.named('convicted')
-  expect(told?.advisory).toContain('3 must')
+  const convictedUnder = async () => {
+    const { histories } = (await (await get(service, '/v1/histories', asReader)).json()) as {
+      histories: { calibration: Bytes.Hex }[]
+    }
+    return histories.map(({ calibration }) => calibration)
+  }
+  expect(await convictedUnder()).toEqual([Calibration.id(early)])
+  bed.chain.now += 10
+  bed.chain.jobsPosted = 100
+  bed.chain.isCounted = false
+  await rounds(service)
+  expect(bed.chain.commitments.length).toBeGreaterThan(1)
+  expect(await convictedUnder()).toEqual([early, late].map(Calibration.id))
 }, 60_000)
 
 test('it stops for the epoch where its audits cost more than the median offer', async () => {

@@ -190,7 +190,12 @@ describe('a page', () => {
 })
 
 describe('a history from pages', () => {
-  const calibration = { model: Example.model, runtime: Example.claim.runtime, logprobFactor: 1_000 }
+  const calibration = {
+    model: Example.model,
+    runtime: Example.claim.runtime,
+    logprobFactor: 1_000,
+    created: Example.day,
+  }
   const about = { provider: Example.provider, calibration: calibration as Calibration.Calibration }
 
   it('has what was opened for this provider, and what is sealed as X = 0', () => {
@@ -236,6 +241,16 @@ describe('a history from pages', () => {
         strata: { context: '512', language: 'en', sampling: 'nucleus', gateway: Example.payer },
       },
     ])
+  })
+
+  it('begins with what was committed after its calibration was made, and ends where the next takes over', () => {
+    const at = (time: number) => ({ page: honest, commitment: { ...commitment, number: time, time } })
+    const pages = [-1, 0, 5, 6].map((seconds) => at(Example.day + seconds))
+    const commits = (until?: number) => [
+      ...new Set(AuditHistory.entries(pages, { ...about, until }).map((one) => one.commit - Example.day)),
+    ]
+    expect(commits()).toEqual([0, 5, 6])
+    expect(commits(Example.day + 6)).toEqual([0, 5])
   })
 
   it('stands in order of commitments, whatever order pages came in', () => {

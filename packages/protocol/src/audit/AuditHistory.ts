@@ -38,14 +38,22 @@ export function x(
  * The audits of one provider under one calibration, from checked pages: opened ones with their X. What stays sealed could
  * have been this provider's, so it counts against the evidence, as X = 0. What was unused, or answered by another
  * provider, for another model or on another runtime, does not concern it.
+ *
+ * A calibration judges what was committed after it was made and, where a later one took its place, before `until`
+ * (seconds): whoever could choose it with the answers known could choose the verdict.
  * @example TrackRecord.fold(AuditHistory.entries(pages, { provider, calibration }), { calibration, stakes, now, windowSeconds })
  */
 export function entries(
   pages: readonly Checked[],
-  about: { readonly provider: Bytes.Hex; readonly calibration: Calibration.Calibration },
+  about: {
+    readonly provider: Bytes.Hex
+    readonly calibration: Calibration.Calibration
+    readonly until?: number | undefined
+  },
 ): readonly History.Entry[] {
-  const { provider, calibration } = about
-  const sorted = [...pages].sort((a, b) => a.commitment.number - b.commitment.number)
+  const { provider, calibration, until = Number.POSITIVE_INFINITY } = about
+  const judged = pages.filter(({ commitment: { time } }) => time >= calibration.created && time < until)
+  const sorted = judged.sort((a, b) => a.commitment.number - b.commitment.number)
   return sorted.flatMap(({ page, commitment }) =>
     page.leaves.flatMap((leaf, i): History.Entry[] => {
       const place = { commit: commitment.number, leaf: i, auditor: commitment.auditor }
