@@ -3,13 +3,13 @@
 import { type ChildProcess, fork } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { parseBundle, recheck, Weights } from '@counterfoil/auditor'
-import { Audits, connect, connectWallet, Keys, Prevrandao } from '@counterfoil/chain'
+import { Audits, connect, connectWallet, Keys, Prevrandao, Providers } from '@counterfoil/chain'
 import { type Engine, Llama } from '@counterfoil/engines'
 import { Clock, chainReader, create as createGateway, Params as GatewayParams } from '@counterfoil/gateway'
 import { defaultModel, defaultStoreDir, Store } from '@counterfoil/models'
@@ -103,7 +103,7 @@ async function startCheat() {
         chain: EvmChain.create(network, Secrets.privateKey(keys, 'cheat')),
         engine: ownNoise,
         manifest: defaultModel.manifest,
-        key: SigningKey.fromPem(await pem(key.path)),
+        key: SigningKey.fromPem(readFileSync(key.path, 'utf8')),
         log,
       },
     ),
@@ -126,11 +126,6 @@ async function startCheat() {
   return { provider: payee, url: gateway.url }
 }
 
-async function pem(path: string): Promise<string> {
-  const { readFile } = await import('node:fs/promises')
-  return readFile(path, 'utf8')
-}
-
 async function fuel(address: string): Promise<void> {
   const { publicClient } = connect(testnet.network)
   await publicClient.request({
@@ -143,8 +138,8 @@ async function fuel(address: string): Promise<void> {
 async function fakeCalibration(): Promise<Calibration.Calibration> {
   const runtimes = await Promise.all(
     [1, 2].map(async (i) => {
-      const port = testnet.network && (await endpointOf(i))
-      const offers = ProviderHttp.readOffers(await (await fetch(`${port}/v1/offers`)).json(), '$').offers
+      const response = await fetch(`${await endpointOf(i)}/v1/offers`)
+      const { offers } = ProviderHttp.readOffers(await response.json(), '$')
       return offers.map(({ offer }) => offer.runtime)
     }),
   )
@@ -164,7 +159,6 @@ async function fakeCalibration(): Promise<Calibration.Calibration> {
 }
 
 async function endpointOf(i: number): Promise<string> {
-  const { Providers } = await import('@counterfoil/chain')
   const wallet = connectWallet(testnet.network, Secrets.privateKey(join(home, 'keys'), `provider-${i}`))
   const found = await Providers.read(wallet, wallet.account.address.toLowerCase() as Bytes.Hex)
   return found?.endpoint ?? expect.fail('not registered')
@@ -215,7 +209,6 @@ async function startAuditor(): Promise<Running> {
   const events: { event: string }[] = []
   const lines = createInterface({ input: child.stdout ?? expect.fail('no stdout') })
   lines.on('line', (line) => {
-    if (process.env.AUDIT_DEBUG) console.error(line)
     events.push(JSON.parse(line))
   })
   const url = await new Promise<string>((resolve, reject) => {
@@ -265,17 +258,17 @@ async function readPages(url: string): Promise<readonly AuditHistory.Checked[]> 
 }
 
 test('honest providers stay clean, the cheat is convicted, a killed auditor goes on, and anyone can check it', async () => {
-  const first = await startAuditor()
-  await first.until('bought')
-  first.child.kill('SIGKILL')
-  await once(first.child, 'exit')
-
+  for (const moment of ['planned', 'bought']) {
+    const killed = await startAuditor()
+    await killed.until(moment)
+    killed.child.kill('SIGKILL')
+    await once(killed.child, 'exit')
+  }
   const second = await startAuditor()
   stack.defer(() => {
     second.child.kill('SIGKILL')
   })
   await second.until('convicted')
-  // Twice the five that the cheat is to have: it answers about half of what is bought.
   await second.until('opened', 8)
 
   const pages = await readPages(second.url)
