@@ -19,14 +19,19 @@ describe('a check of the real model', { timeout: 1_200_000 }, () => {
   ) => {
     await using server = await EngineServer.serve({ modelPath, ...options })
     await using reference = await Reference.open({ modelPath, threads: 1 })
-    return Check.run({ target: { url: server.url, model: 'm' }, requests: options.requests }, reference, {
-      fetch,
-      sleep: async () => {},
-      clock: () => performance.now(),
-      now: () => Date.now(),
-      // Seeded: the questions are the same each time, so that this test is.
-      random: seeded(1),
-    })
+    // Awaited here: the server lives as long as this function.
+    return await Check.run(
+      { target: { url: server.url, model: 'm' }, requests: options.requests },
+      reference,
+      {
+        fetch,
+        sleep: async () => {},
+        clock: () => performance.now(),
+        now: () => Date.now(),
+        // Seeded: the questions are the same each time, so that this test is.
+        random: seeded(1),
+      },
+    )
   }
 
   test('a hidden system prompt is found by what is said, where usage says nothing of it', async () => {
@@ -41,6 +46,7 @@ describe('a check of the real model', { timeout: 1_200_000 }, () => {
 
   test('the declared weights: prefill and decoding differ by less than is granted, and prompts are equal', async () => {
     const result = await run({ requests: 8 })
+    expect(result.detail).toBeUndefined()
     expect(result).toMatchObject({ outcome: 'cannot-tell', reason: 'undecided', uncounted: {} })
     expect(result.observations).toHaveLength(8)
     for (const { gaps, deviations, promptExcess, tokens } of result.observations) {
