@@ -62,6 +62,16 @@ export function voucherAccepted(
 export function claimRefused(log: Log, claimId: Bytes.Hex, reason: string) {
   log.warn({ event: 'claim-refused', claimId, reason }, 'the payer refuses a claim')
 }
+export function writtenOff(
+  log: Log,
+  why: 'refused' | 'unpaid',
+  { channel, claims, amount }: { channel: Bytes.Hex; claims: bigint; amount: bigint },
+) {
+  log.warn(
+    { event: 'written-off', why, channel, claims: Number(claims), amount: `${amount}` },
+    'claims were given up: they no longer count against the channel',
+  )
+}
 export function batchPosted(log: Log, batch: { epoch: bigint; first: bigint; end: bigint; root: Bytes.Hex }) {
   log.info(
     {

@@ -15,6 +15,7 @@ import * as Redeemer from './Redeemer.ts'
 import type { SigningKey } from './SigningKey.ts'
 import * as Claims from './store/Claims.ts'
 import * as Store from './store/Store.ts'
+import * as WriteOff from './WriteOff.ts'
 
 export type Config = {
   readonly host: string
@@ -107,6 +108,7 @@ async function start(store: Store.Store, config: Config, ports: ServicePorts): P
     every(Params.chainTimePollMs, 'tell its time', () => ChainTime.refresh(provider.time)),
     every(Params.batchPollMs, 'post a batch', post),
     every(Params.redeemPollMs, 'redeem', redeemWhenDue),
+    every(Params.writeOffPollMs, 'write claims off', async () => WriteOff.sweep(provider)),
     every(Params.prunePollMs, 'drop old transcripts', async () => {
       Claims.prune(store, ports.clock.now() - Params.retentionSeconds * 1000)
     }),

@@ -11,7 +11,9 @@ import * as Batches from '../src/store/Batches.ts'
 import * as Claims from '../src/store/Claims.ts'
 import * as Sequence from '../src/store/Sequence.ts'
 import * as Store from '../src/store/Store.ts'
+import * as WriteOff from '../src/WriteOff.ts'
 import { channel, end, keyId, salts } from './Ends.ts'
+import { FakeClock } from './Fakes.ts'
 
 let dir: string
 beforeEach(() => {
@@ -120,23 +122,41 @@ describe('batches', () => {
 })
 
 describe('claims', () => {
-  test('only refused ones can be written off, and then count no more; transcripts of settled ones go with time', () => {
+  test('refused ones are written off after an hour, unpaid ones after the retention window; then transcripts go', () => {
     const store = Store.open(dir)
     const sequence = Sequence.open(store, keyId)
-    const made = [0, 1].map(() => end(Sequence.take(sequence, 0n)))
+    const made = [0, 1, 2].map(() => end(Sequence.take(sequence, 0n)))
     for (const one of made) Claims.insert(store, one, salts)
-    const [a, b] = made.map((one) => Claim.id(one.receipt.claim)) as [Bytes.Hex, Bytes.Hex]
-    expect(Claims.exposure(store, channel)).toBe(14n)
-    expect(Claims.writeOff(store, a)).toBe(false)
+    const [a, b, c] = made.map((one) => Claim.id(one.receipt.claim)) as [Bytes.Hex, Bytes.Hex, Bytes.Hex]
     Claims.setState(store, a, 'refused', 'why')
+    Claims.setState(store, b, 'paid')
     expect(Claims.exposure(store, channel)).toBe(14n)
-    expect(Claims.writeOff(store, a)).toBe(true)
+    const seen: unknown[] = []
+    const log = { info() {}, error() {}, warn: (entry: unknown) => seen.push(entry) }
+    const clock = new FakeClock()
+    const endedMs = made[0]?.receipt.claim.time.ended ?? 0
+    const sweepAt = (seconds: number) => {
+      clock.ms = endedMs + seconds * 1000
+      WriteOff.sweep({ store, clock, log })
+    }
+    sweepAt(Params.refusedWriteOffSeconds)
+    expect(seen).toEqual([])
+    sweepAt(Params.refusedWriteOffSeconds + 0.001)
     expect(Claims.exposure(store, channel)).toBe(7n)
+    expect(seen).toEqual([{ event: 'written-off', why: 'refused', channel, claims: 1, amount: '7' }])
     expect(Claims.prune(store, 3)).toBe(0)
-    expect(Claims.prune(store, 4)).toBe(1)
-    expect(Claims.unpaid(store, channel, 10).map((one) => Claim.id(one.receipt.claim))).toEqual([b])
+    expect(Claims.prune(store, 4)).toBe(2)
+    expect(Claims.unpaid(store, channel, 10).map((one) => Claim.id(one.receipt.claim))).toEqual([c])
     const dropped = made[0]?.receipt.claim.request ?? keyId
     expect(Claims.ofRequest(store, channel, dropped)).toEqual({ claimId: a, state: 'written-off' })
+    sweepAt(Params.unpaidWriteOffSeconds + 1)
+    expect(Claims.exposure(store, channel)).toBe(0n)
+    expect(seen.slice(1)).toEqual([{ event: 'written-off', why: 'unpaid', channel, claims: 1, amount: '7' }])
+    expect([a, b, c].map((id) => Claims.owed(store, id)?.state)).toEqual([
+      'written-off',
+      'paid',
+      'written-off',
+    ])
     Store.close(store)
   })
 

@@ -116,13 +116,32 @@ export function setState(store: Store.Store, claimId: Bytes.Hex, state: State, r
   )
 }
 
-/** The operator gives a refused claim up: it no longer counts against the channel's credit. */
-export function writeOff(store: Store.Store, claimId: Bytes.Hex): boolean {
-  return (
-    Store.sql(store, `UPDATE claims SET state = 'written-off' WHERE claim_id = ? AND state = 'refused'`).run(
-      claimId,
-    ).changes === 1n
-  )
+/** What was given up on one channel, in micro-units. */
+export type WrittenOff = { readonly channel: Bytes.Hex; readonly claims: bigint; readonly amount: bigint }
+
+/**
+ * Gives up claims in `state` that ended before `beforeMs`: they no longer count against the channel's credit. A payer may
+ * still pay them.
+ */
+export function writeOff(
+  store: Store.Store,
+  state: Extract<State, 'unpaid' | 'refused'>,
+  beforeMs: number,
+): readonly WrittenOff[] {
+  return Store.transaction(store, () => {
+    const given = Store.sql(
+      store,
+      `SELECT channel, count(*) AS claims, sum(amount) AS amount FROM claims
+       WHERE state = ? AND state IN ('unpaid', 'refused') AND ended_ms < ? GROUP BY channel ORDER BY channel`,
+    ).all(state, beforeMs)
+    if (given.length > 0)
+      Store.sql(
+        store,
+        `UPDATE claims SET state = 'written-off'
+         WHERE state = ? AND state IN ('unpaid', 'refused') AND ended_ms < ?`,
+      ).run(state, beforeMs)
+    return given.map((row) => ({ ...row }) as unknown as WrittenOff)
+  })
 }
 
 /** Drops transcripts of settled claims that ended before `beforeMs`; the claims themselves stay. */
