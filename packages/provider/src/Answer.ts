@@ -9,30 +9,37 @@ import {
   type Usage,
 } from '@counterfoil/protocol'
 
-/** An answer as it grows: what was sampled, and how much of it has been written to the client. */
+/** An answer as it grows: what was sampled, how much of it was handed over, and how much has left for the client. */
 export type Answer = {
   readonly job: Job.Job
   readonly prepared: Engine.Prepared
   readonly steps: Engine.Step[]
-  /** Steps before this one are written. */
-  delivered: number
+  /** Steps before this one were handed over. */
+  handed: number
+  /** Steps before this one have left this process. */
+  written: number
 }
 
 export function create(job: Job.Job, prepared: Engine.Prepared): Answer {
-  return { job, prepared, steps: [], delivered: 0 }
+  return { job, prepared, steps: [], handed: 0, written: 0 }
 }
 
-/** What was sampled since the last delta; undefined while there is nothing to see in it. The caller writes it, then marks it. */
+/** What was sampled since the last delta; undefined while there is nothing to see in it. The caller sends it, then marks it. */
 export function delta(answer: Answer): ProviderHttp.Delta | undefined {
-  const fresh = answer.steps.slice(answer.delivered)
+  const fresh = answer.steps.slice(answer.handed)
   const content = textOf(fresh)
   const logprobs = logprobsOf(answer.job, fresh)
   if (content === '' && !logprobs?.length) return undefined
   return { content, ...(logprobs && { logprobs }) }
 }
 
-export function markDelivered(answer: Answer): void {
-  answer.delivered = answer.steps.length
+/** All steps so far were handed over; the function returned is called when they have left. */
+export function markHanded(answer: Answer): () => void {
+  const count = answer.steps.length
+  answer.handed = count
+  return () => {
+    answer.written = Math.max(answer.written, count)
+  }
 }
 
 /**

@@ -129,6 +129,8 @@ export class FakeEngine implements Engine.Engine {
   /** Goes on after an abort, as steps do that were under way when it came. */
   deaf = false
   busy = 0
+  /** Steps handed out. */
+  steps = 0
   /** Jobs whose signal was aborted. */
   aborts = 0
   #permits = 0
@@ -171,6 +173,7 @@ export class FakeEngine implements Engine.Engine {
           throw new Engine.EngineCrashed('fake crash', { code: 1, signal: null, diagnostics: '' })
         const text = this.script[i] ?? ''
         const bytes = Bytes.fromText(text)
+        this.steps += 1
         yield {
           choice: 0,
           token: i < this.script.length ? 100 + i : 2,

@@ -256,7 +256,10 @@ test('a client that stops reading is cut off after a bounded buffer, its sequenc
     '$',
   )
   expect(claims[0]?.receipt.claim.finish).toBe('aborted')
-  expect(claims[0]?.receipt.claim.usage.outputTokens).toBeLessThan(3500)
+  const billed = claims[0]?.receipt.claim.usage.outputTokens ?? 0
+  expect(billed).toBeGreaterThan(0)
+  // What stood in our own buffer when the client was cut off never left, and is not billed.
+  expect(billed).toBeLessThan(fixture.engine.steps - Params.streamBufferBytesMax / 4200)
   stalled.abort()
   await response.body?.cancel().catch(() => {})
 })

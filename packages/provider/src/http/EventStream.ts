@@ -41,13 +41,19 @@ export class EventStream {
     return !this.#gone && !this.#response.writableEnded
   }
 
-  /** Hands an event to the socket; false when there is nobody to hand it to. */
-  send(event: string, data: unknown): boolean {
+  /**
+   * Hands an event over; false when there is nobody to hand it to, or when it was the one too many for a slow reader.
+   * `onWritten` is called once it has left this process: what still waits here when a client is cut off never does.
+   */
+  send(event: string, data: unknown, onWritten: () => void = () => {}): boolean {
     if (!this.isOpen) return false
-    const taken = this.#response.write(`event: ${event}\ndata: ${JSON.stringify(data)}\n\n`)
+    const text = `event: ${event}\ndata: ${JSON.stringify(data)}\n\n`
+    const taken = this.#response.write(text, (error) => {
+      if (!error) onWritten()
+    })
     if (!taken) this.#watch()
     if (this.#response.writableLength > Params.streamBufferBytesMax) this.#leave('stalled')
-    return true
+    return !this.#gone
   }
 
   /** The last event. It may be large, so it waits for the reader as long as the reader keeps reading. */

@@ -70,7 +70,7 @@ async function run(provider: Provider, response: Call['response'], admitted: Job
   const flush = () => {
     flushing = undefined
     const delta = Answer.delta(answer)
-    if (delta && stream.send('delta', delta)) Answer.markDelivered(answer)
+    if (delta) stream.send('delta', delta, Answer.markHanded(answer))
   }
   let flushing: NodeJS.Immediate | undefined
   let firstTokenMs: number | undefined
@@ -133,8 +133,9 @@ function endingOf(
 ): Pick<Parameters<typeof Jobs.claim>[3], 'count' | 'finish'> | undefined {
   const finish = answer.steps.at(-1)?.finish
   if (finish && isOpen) return { count: answer.steps.length, finish }
-  if (!stopped || stopped === 'shutdown' || answer.delivered === 0) return undefined
-  return { count: isOpen ? answer.steps.length : answer.delivered, finish: 'aborted' }
+  if (!stopped || stopped === 'shutdown') return undefined
+  const count = isOpen && answer.handed > 0 ? answer.steps.length : answer.written
+  return count > 0 ? { count, finish: 'aborted' } : undefined
 }
 
 /** An answer given before, as a stream again. */
