@@ -6,6 +6,8 @@ export const headerBytesMax = 16_384
 export const headersTimeoutMs = 10_000
 /** Whole request with its body: 2 MiB at 0.6 Mbit/s. */
 export const requestTimeoutMs = 30_000
+/** A refused body is read and dropped this long, so that its sender reads why; then the connection is closed. */
+export const lingerMs = 2_000
 /** Idle connections are kept for the payers' pools. */
 export const keepAliveTimeoutMs = 65_000
 /** Open sockets: each costs some 20 kB. */

@@ -16,23 +16,27 @@ export async function read<T>(
   return decode(reader, parse(await bytesOf(request, bytesMax)))
 }
 
-async function bytesOf(request: IncomingMessage, bytesMax: number): Promise<Uint8Array> {
+/** Stops listening at the first byte too many; what still comes is left to the reply, so that the client can read it. */
+function bytesOf(request: IncomingMessage, bytesMax: number): Promise<Uint8Array> {
   const declared = Number(request.headers['content-length'] ?? 0)
-  if (declared > bytesMax) throw tooLarge(`${declared} bytes`, bytesMax)
-  const chunks: Buffer[] = []
-  let length = 0
-  try {
-    for await (const chunk of request) {
-      length += (chunk as Buffer).length
-      // Refused by throwing: that destroys the request, so nothing more is read from this connection.
-      if (length > bytesMax) throw tooLarge('more', bytesMax)
-      chunks.push(chunk as Buffer)
+  if (declared > bytesMax) return Promise.reject(tooLarge(`${declared} bytes`, bytesMax))
+  return new Promise((resolve, reject) => {
+    const chunks: Buffer[] = []
+    let length = 0
+    const onData = (chunk: Buffer) => {
+      length += chunk.length
+      if (length > bytesMax) settle(() => reject(tooLarge('more', bytesMax)))
+      else chunks.push(chunk)
     }
-  } catch (error) {
-    if (error instanceof Refusal.RefusedError) throw error
-    throw new GoneError()
-  }
-  return Buffer.concat(chunks)
+    const onEnd = () => settle(() => resolve(Buffer.concat(chunks)))
+    const onGone = () => settle(() => reject(new GoneError()))
+    function settle(how: () => void) {
+      request.off('data', onData).off('end', onEnd).off('close', onGone).off('error', onGone)
+      request.pause()
+      how()
+    }
+    request.on('data', onData).on('end', onEnd).on('close', onGone).on('error', onGone)
+  })
 }
 
 function parse(bytes: Uint8Array): unknown {
