@@ -16,10 +16,13 @@ export const sequencesMax = 256
 export const waitingJobsMax = 10_000
 
 /**
- * Crashes of the child in a row, without one finished piece of work between them, after which it is not started again: a
- * model or a machine that always crashes would otherwise be reloaded for every job.
+ * Crashes of the child in a row, without one finished piece of work between them, after which it rests before it is started
+ * again: a model or a machine that always crashes would otherwise be reloaded for every job.
  */
 export const crashesInARowMax = 5
+/** That rest; it doubles with each further crash up to a minute, so that a machine whose memory came back serves again. */
+export const crashPauseMs = 5_000
+export const crashPauseMsMax = 60_000
 /** What is kept of the child's standard error, to say why it died. */
 export const diagnosticsCharactersMax = 4096
 /** Time a child has to leave by itself when the engine is disposed; then it is killed. */

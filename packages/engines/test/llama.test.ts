@@ -41,8 +41,8 @@ describe('the child process', slow, () => {
     expect(isAlive(firstPid)).toBe(false)
   })
 
-  test('is not started again after too many crashes in a row; one finished job makes the count begin anew', async () => {
-    await using engine = await create()
+  test('rests after too many crashes in a row, then serves again; one finished job makes the count begin anew', async () => {
+    await using engine = await create({ crashPauseMs: 3_000 })
     const asked = job('Write a story.', { maxTokens: 4 })
     const crash = async () => {
       const prepared = await engine.prepare(asked, { startedMs: 0 })
@@ -53,6 +53,10 @@ describe('the child process', slow, () => {
     expect((await answer(engine, asked)).steps.length).toBe(4)
     for (let i = 0; i < Params.crashesInARowMax; i += 1) await expect(crash()).rejects.toThrow('SIGKILL')
     await expect(answer(engine, asked)).rejects.toThrow('5 times in a row')
+    const rested = async () => (await answer(engine, asked)).steps.length
+    await expect.poll(() => rested().catch(() => 0), { timeout: 30_000, interval: 200 }).toBe(4)
+    await expect(crash()).rejects.toThrow('SIGKILL')
+    expect(await rested()).toBe(4)
   })
 
   test('is gone after disposal, and running jobs are told', async () => {

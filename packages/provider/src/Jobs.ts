@@ -19,6 +19,7 @@ import * as ChainTime from './ChainTime.ts'
 import * as Channel from './Channel.ts'
 import * as ChannelCache from './ChannelCache.ts'
 import * as Credit from './Credit.ts'
+import * as EngineWatch from './EngineWatch.ts'
 import * as Offers from './Offers.ts'
 import * as Params from './Params.ts'
 import type { Provider } from './Provider.ts'
@@ -70,6 +71,11 @@ export function enter(provider: Provider, post: ProviderHttp.JobPost): Admission
       'not_found',
       `Request ${request} was answered by claim ${known.claimId}; its transcript was dropped after 30 days.`,
       'job',
+    )
+  if (provider.watch.failed)
+    throw refused(
+      'unavailable',
+      'The engine of this provider has failed and is being started again. Ask another, or again later.',
     )
   const key = keyOf(channel, request)
   if (provider.running.has(key))
@@ -213,6 +219,7 @@ async function prepare(
   } catch (error) {
     if (error instanceof Engine.EngineRefusal)
       throw refused(error.code, error.message, error.code === 'queue_full' ? null : 'job.messages')
+    if (!signal.aborted) EngineWatch.onFailure(provider.watch, error)
     throw error
   }
 }

@@ -36,6 +36,13 @@ export const deltaLogprobsMax = 4096
 /** One entry of `logprobs` in JSON, generously: with the job's token limit it bounds the output before work. */
 export const logprobEntryBytes = 160
 
+/** Jobs in a row that the engine failed, after which nothing is offered until it has answered a probe. */
+export const engineFailuresMax = 3
+/** Pauses between two probes of an engine that failed double from this … */
+export const engineProbeMs = 1_000
+/** … up to this: as long as an engine rests at most. */
+export const engineProbeMsMax = 60_000
+
 /** A challenge is answered at once or not at all. */
 export const challengeMs = 60_000
 /** Challenges in memory (8 MB); the oldest go first. */

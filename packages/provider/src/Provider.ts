@@ -3,6 +3,7 @@ import { type Bytes, ModelManifest, Network, Runtime } from '@counterfoil/protoc
 import * as Access from './Access.ts'
 import * as ChainTime from './ChainTime.ts'
 import * as ChannelCache from './ChannelCache.ts'
+import * as EngineWatch from './EngineWatch.ts'
 import type * as events from './events.ts'
 import type { Running } from './Jobs.ts'
 import * as Offers from './Offers.ts'
@@ -22,6 +23,7 @@ export type Provider = {
   readonly model: Bytes.Hex
   readonly runtimeId: Bytes.Hex
   readonly engine: Engine.Engine
+  readonly watch: EngineWatch.EngineWatch
   readonly chain: Ports.Chain
   readonly clock: Ports.Clock
   readonly log: events.Log
@@ -60,6 +62,7 @@ export async function assemble(store: Store.Store, config: Config, ports: Servic
     model,
     runtimeId,
     engine,
+    watch: EngineWatch.create({ engine, model, clock, log }),
     chain,
     clock,
     log,

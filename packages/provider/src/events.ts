@@ -30,6 +30,15 @@ export function jobAccepted(log: Log, place: Place, promptTokens: number) {
 export function jobFailed(log: Log, place: Place, error: unknown) {
   log.error({ event: 'job-failed', ...place, err: text(error) }, 'the engine failed; nothing is claimed')
 }
+export function engineFailed(log: Log, failures: number, reason: string) {
+  log.error(
+    { event: 'engine-failed', failures, err: reason },
+    'the engine failed again and again: nothing is offered until it answers',
+  )
+}
+export function engineRecovered(log: Log, ms: number) {
+  log.info({ event: 'engine-recovered', ms }, 'the engine answers again: the offer is back')
+}
 export function jobDropped(log: Log, place: Place, reason: string) {
   log.info({ event: 'job-dropped', ...place, reason }, 'job ended before its first token; nothing is claimed')
 }

@@ -3,6 +3,7 @@ import type { AddressInfo } from 'node:net'
 import type { Engine } from '@counterfoil/engines'
 import type { Bytes, ModelManifest, Network, Offer } from '@counterfoil/protocol'
 import * as ChainTime from './ChainTime.ts'
+import * as EngineWatch from './EngineWatch.ts'
 import * as events from './events.ts'
 import * as Server from './http/Server.ts'
 import * as Jobs from './Jobs.ts'
@@ -108,6 +109,12 @@ async function start(store: Store.Store, config: Config, ports: ServicePorts): P
     every(Params.chainTimePollMs, 'tell its time', () => ChainTime.refresh(provider.time)),
     every(Params.batchPollMs, 'post a batch', post),
     every(Params.redeemPollMs, 'redeem', redeemWhenDue),
+    Loop.start(() => EngineWatch.probe(provider.watch), {
+      intervalMs: Params.engineProbeMs,
+      pauseMsMax: Params.engineProbeMsMax,
+      // That it failed was told; so will be that it answers again.
+      onError: () => {},
+    }),
     every(Params.writeOffPollMs, 'write claims off', async () => WriteOff.sweep(provider)),
     every(Params.prunePollMs, 'drop old transcripts', async () => {
       Claims.prune(store, ports.clock.now() - Params.retentionSeconds * 1000)

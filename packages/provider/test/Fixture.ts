@@ -280,6 +280,6 @@ export async function eventsOf(
 }
 
 /** Waits for something that another party does; fails with the test's own time-out, never by a guess at a duration. */
-export async function until(condition: () => boolean): Promise<void> {
-  while (!condition()) await new Promise((resolve) => setImmediate(resolve))
+export async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
+  while (!(await condition())) await new Promise((resolve) => setImmediate(resolve))
 }

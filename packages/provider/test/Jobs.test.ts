@@ -213,6 +213,36 @@ test('an engine that fails in the middle is an error event and no claim; the nex
   expect((await fixture.ask(await fixture.jobPost())).end?.receipt.claim.sequence).toBe(0n)
 })
 
+test('an engine that goes on failing takes the offer back until it answers again; health says why', async () => {
+  const answered = await fixture.jobPost()
+  const { end } = await fixture.ask(answered)
+  const posts = [await fixture.jobPost(), await fixture.jobPost(), await fixture.jobPost()]
+  const last = await fixture.jobPost()
+  const offers = async () =>
+    ProviderHttp.readOffers(await (await fixture.call(ProviderHttp.paths.offers)).json(), '$').offers.length
+  const health = async () => {
+    const response = await fixture.call('/healthz')
+    return { code: response.status, ...((await response.json()) as object) }
+  }
+  fixture.engine.crashAt = 0
+  for (const post of posts) {
+    expect(await offers()).toBe(1)
+    expect((await fixture.ask(post)).error?.code).toBe('engine_failed')
+  }
+  expect(await offers()).toBe(0)
+  expect(await health()).toMatchObject({
+    code: 503,
+    status: 'engine-failed',
+    reason: expect.stringMatching(/fake crash/),
+  })
+  await expect(fixture.ask(last)).rejects.toMatchObject({ refusal: { code: 'unavailable' } })
+  expect((await fixture.ask(answered)).end).toEqual(end)
+  fixture.engine.crashAt = undefined
+  await until(async () => (await offers()) === 1)
+  expect(await health()).toEqual({ code: 200, status: 'ok', running: 0 })
+  expect((await fixture.ask(last)).end).toBeDefined()
+})
+
 test('a provider that stops ends running answers with an error and claims nothing', async () => {
   fixture.engine.hold = true
   const response = await fixture.postJob(await fixture.jobPost())

@@ -28,6 +28,8 @@ export type Options = {
   readonly kvCache?: Message.Load['kvCache']
   /** `exact`: the slower runtime whose bits do not depend on the processor; it needs `cacheFolder` to keep its copy of the binding. */
   readonly variant?: { readonly kind: 'default' } | { readonly kind: 'exact'; readonly cacheFolder: string }
+  /** How long a child that crashed again and again is left alone the first time; by default 5 s. */
+  readonly crashPauseMs?: number
 }
 
 /** The engine with the child's process id, for measuring and for tests that kill it. */
@@ -55,7 +57,7 @@ export async function create(options: Options): Promise<LlamaEngine> {
     bindingFolder: variant.kind === 'exact' ? await Exact.prepareFolder(variant.cacheFolder) : undefined,
     determinism: variant.kind === 'exact' ? 'exact' : 'statistical',
   }
-  return Llama.open(load)
+  return Llama.open(load, options.crashPauseMs ?? Params.crashPauseMs)
 }
 
 class Llama implements LlamaEngine {
@@ -63,21 +65,24 @@ class Llama implements LlamaEngine {
   readonly limits: Engine['limits']
   readonly #load: Message.Load
   readonly #slots: Slots
+  readonly #crashPauseMs: number
   #connection: Promise<Connection> | undefined
   #pid: number | undefined
   #crashesInARow = 0
+  #crashedAt = 0
   #disposed = false
 
-  static async open(load: Message.Load): Promise<Llama> {
+  static async open(load: Message.Load, crashPauseMs: number): Promise<Llama> {
     let closed = () => {}
     const connection = await Connection.open(load, () => closed())
-    const llama = new Llama(load, connection)
+    const llama = new Llama(load, connection, crashPauseMs)
     closed = () => llama.#closed()
     return llama
   }
 
-  private constructor(load: Message.Load, connection: Connection) {
+  private constructor(load: Message.Load, connection: Connection, crashPauseMs: number) {
     this.#load = load
+    this.#crashPauseMs = crashPauseMs
     this.runtime = connection.ready.runtime
     this.limits = connection.ready.limits
     this.#slots = new Slots(this.limits.sequences)
@@ -173,20 +178,23 @@ class Llama implements LlamaEngine {
   /** The living child; after a crash a new one. */
   #connect(): Promise<Connection> {
     if (this.#disposed) throw new Error('this engine is disposed; create another')
-    this.#connection ??= this.#reopen()
+    if (this.#connection === undefined) {
+      const pauseMs = this.#restLeftMs()
+      if (pauseMs > 0)
+        throw new EngineCrashed(
+          `the llama engine crashed ${this.#crashesInARow} times in a row and rests for another ${Math.ceil(pauseMs / 1000)} s`,
+          {
+            code: null,
+            signal: null,
+            diagnostics: 'check the model file and the memory of this machine',
+          },
+        )
+      this.#connection = this.#reopen()
+    }
     return this.#connection
   }
 
   async #reopen(): Promise<Connection> {
-    if (this.#crashesInARow >= Params.crashesInARowMax)
-      throw new EngineCrashed(
-        `the llama engine crashed ${this.#crashesInARow} times in a row and is not started again`,
-        {
-          code: null,
-          signal: null,
-          diagnostics: 'check the model file and the memory of this machine, then restart',
-        },
-      )
     try {
       const connection = await Connection.open(this.#load, () => this.#closed())
       this.#pid = connection.pid
@@ -202,10 +210,19 @@ class Llama implements LlamaEngine {
     }
   }
 
+  /** Milliseconds in which the child is not started again, because it crashed too often in a row. */
+  #restLeftMs(): number {
+    const beyond = this.#crashesInARow - Params.crashesInARowMax
+    if (beyond < 0) return 0
+    const restMs = Math.min(this.#crashPauseMs * 2 ** Math.min(beyond, 30), Params.crashPauseMsMax)
+    return this.#crashedAt + restMs - performance.now()
+  }
+
   #closed(): void {
     this.#connection = undefined
     this.#pid = undefined
     this.#crashesInARow += 1
+    this.#crashedAt = performance.now()
   }
 }
 

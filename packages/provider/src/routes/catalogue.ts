@@ -10,8 +10,10 @@ export const catalogue: readonly Route[] = [
   {
     method: 'GET',
     path: /^\/v1\/offers$/,
-    handle: (call) =>
-      open(call, { offers: [Offer.toJson(Offers.current(call.provider.offers))] }, 'public, max-age=60'),
+    handle: ({ provider, ...call }) =>
+      provider.watch.failed
+        ? open(call, { offers: [] }, 'no-store')
+        : open(call, { offers: [Offer.toJson(Offers.current(provider.offers))] }, 'public, max-age=60'),
   },
   {
     method: 'GET',
@@ -48,16 +50,22 @@ export const catalogue: readonly Route[] = [
   {
     method: 'GET',
     path: /^\/healthz$/,
-    handle: (call) => open(call, { status: 'ok', running: call.provider.running.size }, 'no-store'),
+    handle({ provider, ...call }) {
+      const { running, watch } = provider
+      if (!watch.failed) return open(call, { status: 'ok', running: running.size }, 'no-store')
+      const { reason, sinceMs } = watch.failed
+      const health = { status: 'engine-failed', running: running.size, reason, sinceMs }
+      return open(call, health, 'no-store', 503)
+    },
   },
 ]
 
 const immutable = 'public, max-age=86400, immutable'
 
-function open({ response }: Call, value: unknown, cache: string): void {
+function open({ response }: Pick<Call, 'response'>, value: unknown, cache: string, status = 200): void {
   response.setHeader('access-control-allow-origin', '*')
   response.setHeader('cache-control', cache)
-  Reply.json(response, value)
+  Reply.json(response, value, status)
 }
 
 function notFound(message: string): Refusal.RefusedError {

@@ -2,6 +2,7 @@ import { Engine } from '@counterfoil/engines'
 import { type Bytes, Claim, ProviderHttp, Refusal } from '@counterfoil/protocol'
 import * as Access from '../Access.ts'
 import * as Answer from '../Answer.ts'
+import * as EngineWatch from '../EngineWatch.ts'
 import * as events from '../events.ts'
 import * as Body from '../http/Body.ts'
 import { EventStream } from '../http/EventStream.ts'
@@ -60,6 +61,8 @@ async function post({ provider, request, response }: Call): Promise<void> {
   }
 }
 
+const noFinish = 'the steps end without a finish'
+
 /** The answer as it comes; ends with a claim that is on the disk, or with an error and no claim. */
 async function run(provider: Provider, response: Call['response'], admitted: Jobs.Admitted): Promise<void> {
   const { running, post: posted, prepared } = admitted
@@ -88,10 +91,12 @@ async function run(provider: Provider, response: Call['response'], admitted: Job
   }
   clearImmediate(flushing)
   flush()
+  if (answer.steps.at(-1)?.finish) EngineWatch.onSuccess(provider.watch)
+  else if (!running.stopped) EngineWatch.onFailure(provider.watch, failure ?? noFinish)
 
   const ending = endingOf(answer, running, stream.isOpen)
   if (!ending) {
-    if (!running.stopped) events.jobFailed(provider.log, running, failure ?? 'the steps end without a finish')
+    if (!running.stopped) events.jobFailed(provider.log, running, failure ?? noFinish)
     else events.jobDropped(provider.log, running, running.stopped)
     stream.end(
       'error',
