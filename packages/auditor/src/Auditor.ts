@@ -37,6 +37,8 @@ export type Auditor = {
   readonly signal: AbortSignal
   /** Offers as they were last read, and when. */
   offers: { readonly list: readonly Offer.Offer[]; readonly atMs: number } | undefined
+  /** The epoch, jobs and models at which every provider had had its audits. */
+  satisfied: string | undefined
   /** Rises with everything that pages and histories show. */
   version: number
 }

@@ -12,12 +12,9 @@ import * as Plans from './store/Plans.ts'
 /** Buys what is due, a few at once. One that cannot be had now is asked for again; the others go on. */
 export async function buy(auditor: Auditor): Promise<void> {
   const due = Audits.due(auditor.store, auditor.clock.now(), Params.purchasesMax)
-  const plans = new Map(
-    Plans.committed(auditor.store, auditor.chain.auditor).map((plan) => [plan.epoch, plan]),
-  )
-  await Promise.all(
+  const done = await Promise.allSettled(
     due.map(async (row) => {
-      const plan = plans.get(row.epoch)
+      const plan = Plans.ofEpoch(auditor.store, auditor.chain.auditor, row.epoch)
       const model = auditor.models.find((one) => one.id === row.audit.job.model)
       if (plan?.beacon === undefined) return
       if (model) await buyOne(auditor, { row, model, beacon: plan.beacon })
@@ -25,14 +22,18 @@ export async function buy(auditor: Auditor): Promise<void> {
         fail(auditor, row, { reason: `model ${row.audit.job.model} is no longer configured`, isFinal: true })
     }),
   )
+  // Told when all have ended: no purchase goes on behind a round that failed.
+  const failed = done.find((one) => one.status === 'rejected')
+  if (failed) throw failed.reason
 }
 
 async function buyOne(
   auditor: Auditor,
   { row, model, beacon }: { readonly row: Audits.Row; readonly model: Model; readonly beacon: `0x${string}` },
 ): Promise<void> {
-  const { store, clock, log, chain } = auditor
+  const { store, clock, log } = auditor
   if (row.state === 'due' && isTooDear(auditor, model, row)) return
+  await offersOf(auditor)
   const account = accountOf(auditor, row)
   // On disk before it leaves: after a crash the same request goes out again, and brings the same claim.
   Audits.setSent(store, row, Buyer.id(account))
@@ -51,12 +52,10 @@ async function buyOne(
   const outcome = before ?? (await Buyer.buy(account, request))
   if (outcome.kind === 'failed') return fail(auditor, row, outcome)
   const { claim } = outcome.transcript.receipt
-  const gateway = await chain.payer(claim.channel)
-  if (gateway === undefined)
-    return fail(auditor, row, { reason: `channel ${claim.channel} is not on chain`, isFinal: false })
-  const offers = (await offersOf(auditor)).filter((offer) => offer.model === model.id)
+  // Nothing is asked of anybody between the answer and the disk: what was paid for is kept.
+  const offers = auditor.offers?.list.filter((offer) => offer.model === model.id) ?? []
   const median = Prices.median(offers, claim.usage)
-  Audits.setBought(store, row, { transcript: outcome.transcript, gateway, median, nowMs: clock.now() })
+  Audits.setBought(store, row, { transcript: outcome.transcript, median, nowMs: clock.now() })
   events.bought(log, {
     epoch: row.epoch,
     leaf: row.leaf,

@@ -50,14 +50,17 @@ export function create(network: Network.Network, privateKey: Bytes.Hex, beacon: 
       }
     },
     async offers() {
-      const providers = await Providers.list(wallet)
-      const lists = await Promise.all(
-        providers.map(async ({ provider, endpoint }) => {
+      const providers = (await Providers.list(wallet)).slice(0, Params.providersAskedMax)
+      const found: Offer.Offer[] = []
+      const queue = providers.values()
+      const work = async () => {
+        for (const { provider, endpoint } of queue) {
           const offers = await offersAt(endpoint).catch(() => [])
-          return offers.filter((offer) => offer.provider === provider)
-        }),
-      )
-      return lists.flat()
+          found.push(...offers.filter((offer) => offer.provider === provider))
+        }
+      }
+      await Promise.all(Array.from({ length: Params.providersAtOnceMax }, work))
+      return found
     },
   }
 }
@@ -66,6 +69,8 @@ async function offersAt(endpoint: string): Promise<readonly Offer.Offer[]> {
   const response = await fetch(new URL(ProviderHttp.paths.offers, endpoint), {
     signal: AbortSignal.timeout(Params.offersTimeoutMs),
     headers: { accept: 'application/json' },
+    // Whoever registers an address must not send us on to another.
+    redirect: 'error',
   })
   const text = await textOf(response, Params.offersBytesMax)
   return ProviderHttp.readOffers(JSON.parse(text), '$').offers.map(({ offer }) => offer)

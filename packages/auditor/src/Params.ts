@@ -17,8 +17,8 @@ export const roundBackoffMsMax = 60_000
 export const purchasesMax = 2
 /** A gateway that takes longer for a whole answer is given up, and the same request asked again later. */
 export const answerMsMax = 180_000
-/** Attempts to buy or to score one audit; then it stays sealed and counts for the provider. */
-export const attemptsMax = 6
+/** Attempts to buy or to score one audit, half an hour in all; then it stays sealed and counts for the provider. */
+export const attemptsMax = 10
 /** First pause after a failed attempt; doubles with each. */
 export const attemptPauseMs = 2_000
 /** Bytes of an answer that is read: 131,072 tokens of server-sent events. */
@@ -41,6 +41,9 @@ export const modelsLoadedMax = 2
 /** Offers of one provider's page, read for the median price. */
 export const offersBytesMax = 1_048_576
 export const offersTimeoutMs = 5_000
+/** Providers that are asked for offers, those registered first; so many at once, because some will not answer. */
+export const providersAskedMax = 1_000
+export const providersAtOnceMax = 16
 /** How long prices and offers count before they are read again. */
 export const offersFreshMs = 60_000
 

@@ -27,13 +27,19 @@ export async function plan(auditor: Auditor): Promise<void> {
   const epoch = Batch.epochAt(seconds, network.epochSeconds)
   // Late in an epoch the block that takes the commitment could lie in the next.
   if (seconds % network.epochSeconds > network.epochSeconds / 2 || Plans.has(store, epoch)) return
+  // Looked at already: nobody lacked anything, and no job has come since.
+  const look = `${epoch} ${Jobs.total(store)} ${auditor.models.length}`
+  if (auditor.satisfied === look) return
   const offers = await offersOf(auditor)
   const demands = auditor.models.map((model) => ({ model, count: demand(auditor, model, offers) }))
   const most = demands.reduce<(typeof demands)[number] | undefined>(
     (best, one) => (one.count > (best?.count ?? 0) ? one : best),
     undefined,
   )
-  if (!most) return
+  if (!most) {
+    auditor.satisfied = look
+    return
+  }
   const random = uniform(auditor)
   const { model } = most
   const contextTokens = Math.min(model.contextTokens, contextOffered(offers, model))

@@ -10,17 +10,18 @@ import * as Plans from './store/Plans.ts'
 /** Scores what was bought and opens it. What cannot be scored is tried again, then stays sealed: it counts for nobody. */
 export async function score(auditor: Auditor): Promise<void> {
   const { store, chain, clock, log } = auditor
-  const rows = Audits.bought(store, clock.now())
-  if (rows.length === 0) return
-  const plans = new Map(Plans.committed(store, chain.auditor).map((plan) => [plan.epoch, plan]))
-  for (const row of rows) {
+  for (const row of Audits.bought(store, clock.now())) {
     auditor.signal.throwIfAborted()
-    const { beacon, commitment } = plans.get(row.epoch) ?? {}
-    if (beacon === undefined || !commitment) continue
+    const { beacon, commitment } = Plans.ofEpoch(store, chain.auditor, row.epoch) ?? {}
+    if (beacon === undefined || !commitment || !row.transcript) continue
+    // The chain first: while it is away nothing is scored in vain, and no attempt is used up.
+    const openedAt = await chain.seconds()
+    const payer = await chain.payer(row.transcript.receipt.claim.channel)
     const began = clock.elapsed()
     try {
+      if (payer === undefined) throw new ChannelUnknownError(row.transcript.receipt.claim.channel)
       const found = await scoreOne(auditor, row, { beacon, committedAt: commitment.time })
-      Audits.setOpened(store, row, { ...found, openedAt: await chain.seconds() })
+      Audits.setOpened(store, row, { ...found, gateway: payer, openedAt })
       auditor.version += 1
       events.opened(log, {
         epoch: row.epoch,
@@ -81,4 +82,12 @@ async function scoreOne(
   const found = { statistics: Statistic.toHex(statistics), fault }
   const x = calibration && AuditHistory.x(found, calibration.logprobFactor)
   return { ...found, provider: claim.provider, x }
+}
+
+/** The claim names a channel that the chain does not know (yet): nobody can say who paid. */
+class ChannelUnknownError extends Error {
+  override readonly name = 'Scoring.ChannelUnknownError'
+  constructor(channel: Bytes.Hex) {
+    super(`channel ${channel} is not on chain; it is looked for again`)
+  }
 }

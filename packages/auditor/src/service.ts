@@ -68,6 +68,7 @@ export async function create(config: Config, ports: ServicePorts): Promise<Servi
     store,
     signal: stopping.signal,
     offers: undefined,
+    satisfied: undefined,
     version: 0,
   }
   const { log, chain } = auditor

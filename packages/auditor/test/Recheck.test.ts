@@ -69,7 +69,12 @@ test('a fault is found again, or refuted', async () => {
   expect(await recheck(faulty, ports)).toMatchObject({ outcome: 'confirmed', fault: 'prompt-tokens' })
   bed.scorer.promptTokens = 12
   expect(await recheck(faulty, ports)).toMatchObject({ outcome: 'refuted', own: 0 })
+  // X agrees, what is said to be wrong does not.
   bed.scorer.statistic = bad
+  expect(await recheck(faulty, ports)).toMatchObject({ outcome: 'refuted', x: 1_000_000, own: 1_000_000 })
+  bed.scorer.promptTokens = 11
+  expect(await recheck(bundle, ports)).toMatchObject({ outcome: 'refuted', fault: 'prompt-tokens' })
+  bed.scorer.promptTokens = 12
 })
 
 const other = digest('other')

@@ -303,9 +303,9 @@ test.each([
     bed.chain.jobsPosted = 25
     spoil(bed)
     await using service = await bed.start()
-    for (let i = 0; i < 8; i += 1) {
+    for (let i = 0; i < 12; i += 1) {
       await rounds(service, 3)
-      bed.nowMs += 600_000
+      bed.nowMs += 3_600_000
     }
     expect(bed.named('bought')).toEqual([])
     expect(bed.named('buy-failed').some(({ isFinal }) => isFinal === true)).toBe(true)
@@ -344,9 +344,9 @@ test.each([
     bed.chain.jobsPosted = 0
     const { asked } = bed.scorer
     bed.nowMs += 60_000
-    for (let i = 0; i < 10; i += 1) {
+    for (let i = 0; i < 12; i += 1) {
       await rounds(service, 2)
-      bed.nowMs += 600_000
+      bed.nowMs += 3_600_000
     }
     expect(bed.scorer.asked - asked).toBeLessThan(100)
   },

@@ -66,7 +66,6 @@ export function setBought(
   at: Place,
   answer: {
     readonly transcript: Transcript.Transcript
-    readonly gateway: Bytes.Hex
     readonly median: bigint | undefined
     readonly nowMs: number
   },
@@ -75,7 +74,7 @@ export function setBought(
   Store.sql(
     store,
     `UPDATE audits SET state = 'bought', attempts = 0, reason = NULL, due_ms = ?, transcript = ?, provider = ?,
-       claim_id = ?, amount = ?, median = ?, gateway = ? WHERE epoch = ? AND leaf = ?`,
+       claim_id = ?, amount = ?, median = ?, runtime = ? WHERE epoch = ? AND leaf = ?`,
   ).run(
     answer.nowMs,
     JSON.stringify(Transcript.toJson(answer.transcript)),
@@ -83,7 +82,7 @@ export function setBought(
     Claim.id(claim),
     claim.amount,
     answer.median ?? null,
-    answer.gateway,
+    claim.runtime,
     at.epoch,
     at.leaf,
   )
@@ -95,13 +94,16 @@ export function setOpened(
   found: {
     readonly statistics: Bytes.Hex
     readonly fault: AuditPage.Fault | undefined
+    /** Who paid for it: the payer of the claim's channel. */
+    readonly gateway: Bytes.Hex
     readonly openedAt: number
   },
 ): void {
   Store.sql(
     store,
-    `UPDATE audits SET state = 'opened', statistics = ?, fault = ?, opened_at = ? WHERE epoch = ? AND leaf = ?`,
-  ).run(found.statistics, found.fault ?? null, found.openedAt, at.epoch, at.leaf)
+    `UPDATE audits SET state = 'opened', statistics = ?, fault = ?, gateway = ?, opened_at = ?
+     WHERE epoch = ? AND leaf = ?`,
+  ).run(found.statistics, found.fault ?? null, found.gateway, found.openedAt, at.epoch, at.leaf)
 }
 
 /** Tried and failed: again at `againMs`, or never, and then it stays sealed. */
@@ -154,8 +156,8 @@ export function costs(
 ): readonly { readonly runtime: Bytes.Hex; readonly audits: number; readonly amount: bigint }[] {
   return Store.sql(
     store,
-    `SELECT json_extract(transcript, '$.receipt.claim.runtime') AS runtime, count(*) AS audits, sum(amount) AS amount
-     FROM audits WHERE transcript IS NOT NULL GROUP BY 1 ORDER BY 1`,
+    `SELECT runtime, count(*) AS audits, sum(amount) AS amount
+     FROM audits WHERE runtime IS NOT NULL GROUP BY 1 ORDER BY 1`,
   )
     .all()
     .map((row) => ({

@@ -28,3 +28,7 @@ export function add(
 export function of(store: Store.Store, provider: Bytes.Hex): number {
   return Number(Store.sql(store, 'SELECT jobs FROM jobs WHERE provider = ?').get(provider)?.jobs ?? 0n)
 }
+
+export function total(store: Store.Store): bigint {
+  return Store.sql(store, 'SELECT coalesce(sum(jobs), 0) AS jobs FROM jobs').get()?.jobs as bigint
+}

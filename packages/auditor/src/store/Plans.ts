@@ -65,6 +65,11 @@ export function find(store: Store.Store, auditor: Bytes.Hex, number: number): Pl
   return row && toPlan(row, auditor)
 }
 
+export function ofEpoch(store: Store.Store, auditor: Bytes.Hex, epoch: bigint): Plan | undefined {
+  const row = Store.sql(store, 'SELECT * FROM plans WHERE epoch = ?').get(epoch)
+  return row && toPlan(row, auditor)
+}
+
 export function has(store: Store.Store, epoch: bigint): boolean {
   return Store.sql(store, 'SELECT 1 FROM plans WHERE epoch = ?').get(epoch) !== undefined
 }

@@ -55,4 +55,9 @@ export const migrations: readonly string[] = [
   CREATE TABLE cursor (block INTEGER NOT NULL) STRICT;
   INSERT INTO cursor VALUES (-1);
   `,
+  `
+  -- Costs are told by runtime class without reading every transcript.
+  ALTER TABLE audits ADD COLUMN runtime TEXT;
+  UPDATE audits SET runtime = json_extract(transcript, '$.receipt.claim.runtime') WHERE transcript IS NOT NULL;
+  `,
 ]
