@@ -38,6 +38,8 @@ export const bars: { readonly [name: string]: number } = {
 }
 /** The mean that the bars are stated for, in millionths. */
 export const meanMaxPpm = 5_000
+/** Honest tokens of the calibrated pair at least. */
+export const honestTokensMin = 25_000
 /** After a million honest tokens, times the bar. */
 export const lateFactor = 2.5
 /** No honest run's evidence above this. */

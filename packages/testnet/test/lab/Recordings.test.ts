@@ -71,6 +71,11 @@ describe('bars', () => {
     expect(row(name).peak).toBeLessThanOrEqual(Params.honestMax)
   })
 
+  test('the honest tokens are enough for the mean that the bars are stated for', () => {
+    expect(calibration.tokens).toBeGreaterThanOrEqual(Params.honestTokensMin)
+    expect(calibration.mu0).toBeLessThanOrEqual(Params.meanMaxPpm)
+  })
+
   test('an audit costs at most 1.3 times generating', () => {
     expect(row('honest').cost).toBeLessThanOrEqual(Params.costMax)
   })
