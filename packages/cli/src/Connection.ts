@@ -1,4 +1,4 @@
-import type { Bytes, Network } from '@counterfoil/protocol'
+import { type Bytes, Network } from '@counterfoil/protocol'
 import { chainEvidence, type Gateway, type ReadEvidence } from '@counterfoil/sdk'
 import { RunFile, Testnet } from '@counterfoil/testnet'
 import { Failure } from './Failure.ts'
@@ -19,13 +19,16 @@ export type Connection = {
 /** Who runs in this home, or undefined. */
 export function find(home: string): Connection | undefined {
   const run = RunFile.read(home)
+  // A provider alone (`foil join`) is nobody to ask.
+  if (run?.urls.provider !== undefined && run.urls.gateway === undefined) return undefined
   return run && of(home, Testnet.attach(home, run))
 }
 
 /** As {@link find}, where nothing can be done without. */
 export function demand(home: string): Connection {
   const found = find(home)
-  if (!found) throw new Failure(`no network runs in ${home}`, 'start one with: foil up')
+  if (!found)
+    throw new Failure(`no network runs in ${home}`, 'start one with: foil up; or name its home with --home')
   return found
 }
 
@@ -47,7 +50,7 @@ export function of(
 export function caching(home: string): ReadEvidence {
   return async (network, about) => {
     const evidence = await chainEvidence(network, about)
-    Home.cache(home, evidence)
+    Home.cache(home, Network.domain(network), evidence)
     return evidence
   }
 }

@@ -1,26 +1,35 @@
-import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { Batch, type Bytes, Key, Network, Transcript } from '@counterfoil/protocol'
 import type { Evidence } from '@counterfoil/sdk'
 import { Failure } from './Failure.ts'
 import * as Params from './Params.ts'
 
-// What the command line keeps in a home: receipts/<id>.json, cache/keys.json, cache/roots.json.
+// What the command line keeps in a home: receipts/<id>.json, cache/<domain>/keys.json, cache/<domain>/roots.json; the rest
+// of a home belongs to the network that runs there.
 
-export function receiptPath(home: string, id: Bytes.Hex): string {
-  return join(home, 'receipts', `${id}.json`)
-}
+/** Where things are in a home. */
+export const paths = {
+  network: (home: string) => join(home, 'network.json'),
+  keys: (home: string) => join(home, 'keys'),
+  logs: (home: string) => join(home, 'logs'),
+  models: (home: string) => join(home, 'models'),
+  receipts: (home: string) => join(home, 'receipts'),
+  receipt: (home: string, id: Bytes.Hex) => join(home, 'receipts', `${id}.json`),
+  /** One folder a network: a key or an epoch of one says nothing about another. */
+  cache: (home: string, domain: Bytes.Hex) => join(home, 'cache', domain.slice(2, 18)),
+} as const
 
 /** Keeps a transcript; returns where. It holds the question and the answer, so it is for its owner only. */
 export function keepTranscript(home: string, transcript: Transcript.Transcript): string {
-  const path = receiptPath(home, Transcript.id(transcript))
+  const path = paths.receipt(home, Transcript.id(transcript))
   write(path, Transcript.toJson(transcript))
   return path
 }
 
 /** The network of this home, as `up` wrote it. */
 export function network(home: string): Network.Network {
-  const path = join(home, 'network.json')
+  const path = paths.network(home)
   const value = load(path)
   if (value === undefined)
     throw new Failure(
@@ -30,24 +39,32 @@ export function network(home: string): Network.Network {
   return Network.fromJson(value)
 }
 
-/** Keys and roots that were read from the chain before. */
-export function cached(home: string): Evidence {
+/** Keys and roots that were read from the chain of this domain before. */
+export function cached(home: string, domain: Bytes.Hex): Evidence {
+  const dir = paths.cache(home, domain)
   return {
-    keys: list(load(join(home, 'cache', 'keys.json'))).map((value) => Key.fromJson(value)),
-    roots: list(load(join(home, 'cache', 'roots.json'))).map((value) => Batch.fromJson(value)),
+    keys: list(load(join(dir, 'keys.json'))).map((value) => Key.fromJson(value)),
+    roots: list(load(join(dir, 'roots.json'))).map((value) => Batch.fromJson(value)),
   }
 }
 
+/** Receipt keys of every network that was read from this home. */
+export function cachedKeys(home: string): Evidence['keys'] {
+  const dir = join(home, 'cache')
+  if (!existsSync(dir)) return []
+  return readdirSync(dir, { withFileTypes: true })
+    .filter((entry) => entry.isDirectory())
+    .flatMap(({ name }) => list(load(join(dir, name, 'keys.json'))).map((value) => Key.fromJson(value)))
+}
+
 /** Adds what was read from the chain just now; newer words about the same key or epoch replace older ones. */
-export function cache(home: string, { keys, roots }: Evidence): void {
-  const known = cached(home)
+export function cache(home: string, domain: Bytes.Hex, { keys, roots }: Evidence): void {
+  const dir = paths.cache(home, domain)
+  const known = cached(home, domain)
   const byKey = new Map([...known.keys, ...keys].map((key) => [key.keyId, key]))
   const byEpoch = new Map([...known.roots, ...roots].map((root) => [`${root.keyId}/${root.epoch}`, root]))
-  write(join(home, 'cache', 'keys.json'), [...byKey.values()])
-  write(
-    join(home, 'cache', 'roots.json'),
-    [...byEpoch.values()].slice(-Params.cachedRootsMax).map(Batch.toJson),
-  )
+  write(join(dir, 'keys.json'), [...byKey.values()])
+  write(join(dir, 'roots.json'), [...byEpoch.values()].slice(-Params.cachedRootsMax).map(Batch.toJson))
 }
 
 /** JSON of a file; undefined where there is none. */

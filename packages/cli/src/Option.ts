@@ -45,6 +45,11 @@ export function microUnits(text: string): bigint {
   return BigInt(text)
 }
 
+/** As {@link microUnits}, and `-` for taking away. */
+export function signedMicroUnits(text: string): bigint {
+  return text.startsWith('-') ? -microUnits(text.slice(1)) : microUnits(text)
+}
+
 export function uuid(text: string): string {
   if (!/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(text))
     throw new InvalidArgumentError('It must be an id as foil keys list shows it.')

@@ -1,4 +1,3 @@
-import { join } from 'node:path'
 import { connect, Providers } from '@counterfoil/chain'
 import { defaultModel, Store } from '@counterfoil/models'
 import {
@@ -9,6 +8,7 @@ import {
   type Receipt,
   Runtime,
 } from '@counterfoil/protocol'
+import * as Home from './Home.ts'
 import * as Params from './Params.ts'
 import type { Terminal } from './Terminal.ts'
 
@@ -58,13 +58,21 @@ export async function of(
  * @example decimal(1_500_000n) // '1.500000'
  */
 export function decimal(microUnits: bigint): string {
-  const digits = `${microUnits}`.padStart(7, '0')
-  return `${digits.slice(0, -6)}.${digits.slice(-6)}`
+  const digits = `${microUnits < 0n ? -microUnits : microUnits}`.padStart(7, '0')
+  return `${microUnits < 0n ? '-' : ''}${digits.slice(0, -6)}.${digits.slice(-6)}`
+}
+
+/**
+ * An amount for people: the unit that every command takes, and what it is in coins.
+ * @example amount(1_500_000n) // '1500000 micro-units (1.500000)'
+ */
+export function amount(microUnits: bigint): string {
+  return `${microUnits} micro-units (${decimal(microUnits)})`
 }
 
 export function print(terminal: Terminal, slip: Slip): void {
   const { dim } = terminal.colors
-  const { usage, ms, amount } = slip
+  const { usage, ms } = slip
   const rows: readonly (readonly [string, string])[] = [
     ['receipt', slip.id],
     ['who', `provider ${slip.provider}, key ${slip.key}`],
@@ -77,7 +85,7 @@ export function print(terminal: Terminal, slip: Slip): void {
       'tokens',
       `${usage.promptTokens} in${usage.cachedTokens ? ` (${usage.cachedTokens} cached)` : ''}, ${usage.outputTokens} out, ${slip.finish}; first after ${seconds(ms.firstToken)}, ${seconds(ms.total)} in all`,
     ],
-    ['price', `${amount.microUnits} micro-units (${amount.decimal})`],
+    ['price', amount(BigInt(slip.amount.microUnits))],
   ]
   for (const [name, value] of rows) terminal.print(`  ${dim(name.padEnd(8))}  ${value}`)
 }
@@ -88,7 +96,7 @@ function seconds(ms: number): string {
 
 async function modelName(home: string, id: Bytes.Hex): Promise<string | undefined> {
   if (id === ModelManifest.id(defaultModel.manifest)) return defaultModel.manifest.name
-  const store: Store.Store = { dir: join(home, 'models') }
+  const store: Store.Store = { dir: Home.paths.models(home) }
   return Store.manifest(store, id).then(
     ({ name }) => name,
     () => undefined,

@@ -1,4 +1,10 @@
+import { readFileSync } from 'node:fs'
 import { Command } from 'commander'
+
+/** Of this program, from its package. */
+export const version = (
+  JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as { version: string }
+).version
 
 /** In the order of the help. Each file is loaded only when it is named, because some of them bring a whole network along. */
 const commands: Readonly<Record<string, () => Promise<Command>>> = {
@@ -27,6 +33,7 @@ Errors are two lines on standard error: the cause, and how to fix it.`
 export async function create(argv: readonly string[]): Promise<Command> {
   const program = new Command('foil')
     .description('Counterfoil: AI answers you can check')
+    .version(version, '--version', 'print the version')
     .option('--json', 'one JSON document on standard output; what happens meanwhile on standard error')
     .option('--home <dir>', 'where everything is kept; left out, $COUNTERFOIL_HOME or ~/.counterfoil')
     .option('--no-color', 'plain output, as with NO_COLOR or without a terminal')

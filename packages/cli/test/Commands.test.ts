@@ -33,6 +33,12 @@ test.each([[], ...commands.map((name) => [name, '--help'])])('help %s', async (.
 
 describe('a command that is not understood: cause, fix, and 2', () => {
   test.each<[string, string[], RegExp]>([
+    ['an empty question', ['ask', ' '], /the question is empty/],
+    [
+      'no amount',
+      ['keys', 'credit', '00000000-0000-4000-8000-000000000000', '-x'],
+      /whole number of micro-units/,
+    ],
     ['an unknown one', ['frobnicate'], /unknown command 'frobnicate'/],
     ['a near one', ['verfy', 'x'], /Did you mean verify\?/],
     ['an unknown option', ['ask', 'Hi', '--loud'], /unknown option '--loud'/],
@@ -68,7 +74,7 @@ describe('a command that cannot work: cause, fix, and 1', () => {
     [
       'ask, where nothing runs',
       ['ask', 'Hi'],
-      /^foil: no network runs in .+\n {2}fix: start one with: foil up\n$/,
+      /^foil: no network runs in .+\n {2}fix: start one with: foil up; .+\n$/,
     ],
     ['logs, where none are', ['logs'], /^foil: there are no logs in .+\n/],
     ['a receipt that is not kept', ['verify', `0x${'ab'.repeat(32)}`], /^foil: there is no receipt 0xabab/],
@@ -102,6 +108,11 @@ describe('a command that cannot work: cause, fix, and 1', () => {
     expect(code).toBe(1)
     expect(stderr).toMatch(/^foil: .+\n {2}fix: .+\n$/)
   })
+})
+
+test('--version is the version of the package', async () => {
+  using own = home()
+  expect(await foil(own.dir, ['--version'])).toEqual({ code: 0, stdout: '0.1.0\n', stderr: '' })
 })
 
 test('down, where nothing runs', async () => {
@@ -166,6 +177,7 @@ test('pull: a manifest file and a source, checked against its digest', async () 
   const pulled = JSON.parse(stdout) as { model: string; files: readonly { blob: string }[] }
   expect(pulled).toMatchObject({ model: ModelManifest.id(manifest), name: 'tiny' })
   expect(readFileSync(pulled.files[0]?.blob ?? '')).toEqual(bytes)
+  expect(pulled).toMatchObject({ failed: [] })
   const models = await foil(own.dir, ['models', '--json'])
   expect(JSON.parse(models.stdout)).toMatchObject({ gateway: null, store: [{ name: 'tiny', bytes: 18 }] })
 
@@ -173,5 +185,13 @@ test('pull: a manifest file and a source, checked against its digest', async () 
   using second = home()
   const wrong = await foil(second.dir, ['pull', file, '--source', source])
   expect([wrong.code, wrong.stdout]).toEqual([1, ''])
+  // A wrong source is told even where a right one follows.
+  writeFileSync(join(own.dir, 'right.gguf'), bytes)
+  const right = `file://${join(own.dir, 'right.gguf')}`
+  using third = home()
+  const both = await foil(third.dir, ['pull', file, '--source', source, right, '--json'])
+  expect(both.code).toBe(0)
+  expect(both.stderr).toContain(`source ${source} does not give it: `)
+  expect(JSON.parse(both.stdout)).toMatchObject({ failed: [{ source }] })
   expect(wrong.stderr).toMatch(/foil: could not fetch tiny\.gguf .+\n {2}fix: .+\n$/)
 })

@@ -14,6 +14,8 @@ export type Options = Source.Ports & {
   /** For each file's path, where to try, in order. */
   readonly sources: { readonly [path: string]: readonly string[] }
   readonly onProgress?: (progress: Progress.Progress) => void
+  /** A source did not give the file; the next is tried, where there is one. */
+  readonly onFailure?: (failure: Failure) => void
   readonly signal?: AbortSignal
   /** Milliseconds, for the time left. */
   readonly now?: () => number
@@ -84,6 +86,7 @@ async function fetchFile(store: Store.Store, job: Job): Promise<void> {
     } catch (error) {
       if (!(error instanceof SourceError)) throw error
       failures.push({ source: uri, error })
+      job.onFailure?.({ source: uri, error })
     } finally {
       await rm(parts.scratchDir, { recursive: true, force: true })
     }

@@ -1,6 +1,7 @@
 import type { Verdict } from '@counterfoil/protocol'
 import { Command } from 'commander'
 import * as Connection from '../Connection.ts'
+import { exitCodes, Failure } from '../Failure.ts'
 import * as Ladder from '../Ladder.ts'
 import * as Option from '../Option.ts'
 import * as Question from '../Question.ts'
@@ -31,6 +32,12 @@ export function ask(): Command {
 
 async function run(setting: Setting, options: Options, content: string): Promise<undefined> {
   const { home, terminal } = setting
+  if (content.trim() === '')
+    throw new Failure(
+      'the question is empty',
+      "write it in quotes: foil ask 'What is the capital of Japan?'",
+      exitCodes.usage,
+    )
   const connection = Connection.demand(home)
   const question = {
     ...options,

@@ -3,9 +3,9 @@ import { RunFile } from '@counterfoil/testnet'
 import { Command } from 'commander'
 import { Failure } from '../Failure.ts'
 import * as Home from '../Home.ts'
-import { microUnits, uuid } from '../Option.ts'
+import { microUnits, signedMicroUnits, uuid } from '../Option.ts'
 import { action, type Setting } from '../Setting.ts'
-import { decimal } from '../Slip.ts'
+import { amount } from '../Slip.ts'
 
 /** Prepaid balance of a new key: enough for some ten thousand short answers of the default model. */
 const balanceDefault = 1_000_000n
@@ -22,8 +22,16 @@ export function keys(): Command {
     .command('create')
     .description('make an API key; it is shown this once')
     .option('--name <name>', 'what to call it', 'unnamed')
-    .option('--balance <micro-units>', 'prepaid balance', microUnits, balanceDefault)
+    .option('--balance <micro-units>', 'prepaid balance; 1000000 is 1.00', microUnits, balanceDefault)
     .action(action<{ readonly name: string; readonly balance: bigint }, []>(create))
+  command
+    .command('credit')
+    .description('add to the prepaid balance of an API key, or take some back')
+    .argument('<id>', 'its id, from foil keys list', uuid)
+    .argument('<micro-units>', 'how much; 1000000 is 1.00, negative takes back', signedMicroUnits)
+    // Commander would take -5 for an option.
+    .allowUnknownOption()
+    .action(action<object, [string, bigint]>(credit))
   command
     .command('revoke')
     .description('refuse an API key from now on')
@@ -34,7 +42,7 @@ export function keys(): Command {
 
 async function list(setting: Setting): Promise<undefined> {
   const { home, terminal } = setting
-  const receiptKeys = Home.cached(home).keys
+  const receiptKeys = Home.cachedKeys(home)
   const url = databaseUrl(setting)
   const apiKeys =
     url === undefined ? undefined : await withDatabase(url, (database) => ApiKeys.list(database))
@@ -47,7 +55,7 @@ async function list(setting: Setting): Promise<undefined> {
   terminal.print(bold(apiKeys ? 'API keys' : 'API keys: no network runs in this home'))
   for (const { id, name, balance, reserved, revokedAt } of apiKeys ?? [])
     terminal.print(
-      `  ${id}  ${name}  ${decimal(balance)}${reserved > 0n ? ` (${decimal(reserved)} reserved)` : ''}${revokedAt ? '  revoked' : ''}`,
+      `  ${id}  ${name}  ${amount(balance)}${reserved > 0n ? `, ${amount(reserved)} reserved` : ''}${revokedAt ? '  revoked' : ''}`,
     )
   terminal.print(bold('receipt keys read from the chain'))
   for (const { keyId, provider, revokedAt } of receiptKeys)
@@ -64,8 +72,21 @@ async function create(
   if (terminal.json) terminal.document({ ...made, name: options.name, balance: options.balance })
   else {
     terminal.print(made.key)
-    terminal.note(terminal.dim(`${options.name}, ${decimal(options.balance)} prepaid; it is not shown again`))
+    terminal.note(terminal.dim(`${options.name}, ${amount(options.balance)} prepaid; it is not shown again`))
   }
+  return undefined
+}
+
+async function credit(
+  { terminal, ...setting }: Setting,
+  _: object,
+  id: string,
+  micros: bigint,
+): Promise<undefined> {
+  const url = demandUrl({ terminal, ...setting })
+  const key = await withDatabase(url, (database) => ApiKeys.credit(database, id, micros))
+  if (terminal.json) terminal.document({ id, added: micros, balance: key.balance })
+  else terminal.print(`key ${id} has ${amount(key.balance)}`)
   return undefined
 }
 

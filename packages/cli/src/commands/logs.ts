@@ -2,6 +2,7 @@ import { closeSync, fstatSync, openSync, readdirSync, readSync } from 'node:fs'
 import { join } from 'node:path'
 import { Command } from 'commander'
 import { exitCodes, Failure } from '../Failure.ts'
+import * as Home from '../Home.ts'
 import { integer } from '../Option.ts'
 import * as Params from '../Params.ts'
 import { action } from '../Setting.ts'
@@ -23,7 +24,7 @@ export function logs(): Command {
             'use one of the two',
             exitCodes.usage,
           )
-        const dir = join(home, 'logs')
+        const dir = Home.paths.logs(home)
         const names = available(dir).filter((one) => name === undefined || one === name)
         if (names.length === 0)
           throw new Failure(

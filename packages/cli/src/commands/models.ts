@@ -1,8 +1,8 @@
-import { join } from 'node:path'
 import { Store } from '@counterfoil/models'
 import { fetchModels } from '@counterfoil/sdk'
 import { Command } from 'commander'
 import * as Connection from '../Connection.ts'
+import * as Home from '../Home.ts'
 import { action, type Setting } from '../Setting.ts'
 
 export function models(): Command {
@@ -14,7 +14,7 @@ export function models(): Command {
 async function run({ home, terminal }: Setting): Promise<undefined> {
   const connection = Connection.find(home)
   const offered = connection ? await fetchModels(connection.gateway) : []
-  const store = await Store.open({ dir: join(home, 'models') })
+  const store = await Store.open({ dir: Home.paths.models(home) })
   const stored = (await Store.list(store)).map(({ modelId, manifest }) => ({
     model: modelId,
     name: manifest.name,

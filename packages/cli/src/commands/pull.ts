@@ -1,11 +1,11 @@
 import { existsSync, readFileSync } from 'node:fs'
-import { join } from 'node:path'
 import { defaultModel, pull as pullModel, Store } from '@counterfoil/models'
 import { ModelManifest } from '@counterfoil/protocol'
 import { fetchModels } from '@counterfoil/sdk'
 import { Command } from 'commander'
 import * as Connection from '../Connection.ts'
 import { Failure } from '../Failure.ts'
+import * as Home from '../Home.ts'
 import * as ModelProgress from '../ModelProgress.ts'
 import { action, type Setting } from '../Setting.ts'
 
@@ -24,15 +24,25 @@ export function pull(): Command {
       action<{ readonly source?: readonly string[] }, [string]>(async ({ home, terminal }, options, name) => {
         const wanted = await find({ home }, name)
         const sources = withSources(wanted, options.source ?? [])
-        const store = await Store.open({ dir: join(home, 'models') })
-        const model = await pullModel(store, { ...wanted, sources, onProgress: ModelProgress.show(terminal) })
+        const store = await Store.open({ dir: Home.paths.models(home) })
+        const failed: { readonly source: string; readonly reason: string }[] = []
+        const model = await pullModel(store, {
+          ...wanted,
+          sources,
+          onProgress: ModelProgress.show(terminal),
+          onFailure({ source, error }) {
+            failed.push({ source, reason: error.message })
+            terminal.note(`source ${source} does not give it: ${error.message}`)
+          },
+        })
         const files = wanted.manifest.files.map(({ path, size, sha256 }) => ({
           path,
           size,
           sha256,
           blob: Store.path(store, sha256),
         }))
-        if (terminal.json) terminal.document({ model, name: wanted.manifest.name, store: store.dir, files })
+        if (terminal.json)
+          terminal.document({ model, name: wanted.manifest.name, store: store.dir, files, failed })
         else terminal.print(`${wanted.manifest.name} is in the store: ${model}`)
         return undefined
       }),

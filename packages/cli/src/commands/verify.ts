@@ -79,14 +79,14 @@ async function evidenceFor(
   network: Network.Network | undefined,
   { receipt, transcript }: Found,
 ): Promise<{ readonly evidence: Evidence; readonly from: 'chain' | 'cache' }> {
-  if (!network) return { evidence: Home.cached(home), from: 'cache' }
+  if (!network) return { evidence: Home.cached(home, receipt.claim.domain), from: 'cache' }
   const readEvidence: ReadEvidence = Connection.caching(home)
   try {
     return { evidence: await readEvidence(network, transcript ?? { receipt }), from: 'chain' }
   } catch (error) {
     if (!(error instanceof Error && error.name === 'ChainError')) throw error
     terminal.note(terminal.dim(`${error.message}; taking what was read before`))
-    return { evidence: Home.cached(home), from: 'cache' }
+    return { evidence: Home.cached(home, receipt.claim.domain), from: 'cache' }
   }
 }
 
@@ -110,7 +110,7 @@ async function refresh({ home }: Setting, found: Found): Promise<Found> {
 }
 
 async function read(home: string, source: string): Promise<Found> {
-  const path = Bytes.isHex(source, 32) ? Home.receiptPath(home, source) : source
+  const path = Bytes.isHex(source, 32) ? Home.paths.receipt(home, source) : source
   const text = source === '-' ? await standardInput() : fileText(path, source)
   const value = parse(text, source === '-' ? 'standard input' : path)
   const schema = (value as { schema?: unknown } | null)?.schema
