@@ -9,6 +9,7 @@ import {
   http,
   type PrivateKeyAccount,
   type PublicClient,
+  type TransactionReceipt,
   type Chain as ViemChain,
   type WalletClient,
 } from 'viem'
@@ -26,6 +27,10 @@ export type Chain = {
 export type Wallet = Chain & {
   readonly walletClient: WalletClient<HttpTransport, ViemChain, PrivateKeyAccount>
   readonly account: PrivateKeyAccount
+  /** Where writes wait until they are final, if anywhere; see `Outbox.wallet`. */
+  readonly outbox?: {
+    send(call: { readonly to?: Bytes.Hex; readonly data: Bytes.Hex }): Promise<TransactionReceipt>
+  }
 }
 
 /** At which block a read looks. `finalized` cannot be taken back; `latest` can, and includes what was just written. */

@@ -9,6 +9,14 @@ export const rpcRetryDelayMs = 150
 export const pollMs = 250
 /** A transaction not included by then is reported; five blocks of the slowest chain we run on. */
 export const inclusionTimeoutMs = 60_000
+/** A transaction that has waited this long as the account's next is signed again at a higher fee. */
+export const stuckMs = 30_000
+/** Nodes take a replacement from 10 % above the fees of what it replaces. */
+export const feeBumpPercent = 125n
+/** Forms of one transaction: after 16 bumps of a quarter the fee is 35 times the first, and the last form is sent on. */
+export const signedFormsMax = 16
+/** Gas limit beside the estimate: the transactions before it in its block may change what it finds. */
+export const gasMarginPercent = 130n
 /** Providers that one call of `Providers.page` returns; the contract's own PAGE_MAX. */
 export const providersPageMax = 100
 /** Commitments that one call of `Audits.page` returns; the contract's own PAGE_MAX. */

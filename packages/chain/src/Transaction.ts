@@ -28,23 +28,32 @@ export async function send(
   wallet: Wallet,
   call: { readonly to?: Bytes.Hex; readonly data: Bytes.Hex },
 ): Promise<TransactionReceipt> {
+  if (wallet.outbox) return wallet.outbox.send(call)
   const { account, publicClient } = wallet
   const hash = await inTurn(account, () => submit(wallet, call))
   try {
     const receipt = await publicClient.waitForTransactionReceipt({ hash, timeout: Params.inclusionTimeoutMs })
     if (receipt.status === 'success') return receipt
-    // It passed the estimate, so the state changed in between: ask the chain again what is wrong now.
-    await publicClient
-      .call({ account, ...call, blockNumber: receipt.blockNumber })
-      .catch((error: unknown) => {
-        throw reverted(error, hash) ?? error
-      })
-    throw new RevertedError('OutOfGas', [], hash)
+    throw await failure(wallet, call, receipt)
   } catch (error) {
     if (!(error instanceof WaitForTransactionReceiptTimeoutError)) throw error
     // The chain may have forgotten it (a restart): the next send asks the chain for its nonce again.
     account.nonceManager?.reset({ address: account.address, chainId: wallet.network.chainId })
     throw new NotIncludedError(hash)
+  }
+}
+
+/** Why a transaction failed in its block. It passed the estimate, so the state changed in between: the chain is asked what is wrong now. */
+export async function failure(
+  { account, publicClient }: Wallet,
+  call: { readonly to?: Bytes.Hex; readonly data: Bytes.Hex },
+  { blockNumber, transactionHash: hash }: TransactionReceipt,
+): Promise<unknown> {
+  try {
+    await publicClient.call({ account, ...call, blockNumber })
+    return new RevertedError('OutOfGas', [], hash)
+  } catch (error) {
+    return reverted(error, hash) ?? error
   }
 }
 
@@ -66,7 +75,7 @@ async function inTurn<T>(key: object, work: () => Promise<T>): Promise<T> {
 }
 
 /** The contract's own words in a failed call; undefined where the failure is another one. */
-function reverted(error: unknown, hash?: Bytes.Hex): RevertedError | undefined {
+export function reverted(error: unknown, hash?: Bytes.Hex): RevertedError | undefined {
   if (!(error instanceof BaseError)) return undefined
   let data: Bytes.Hex | undefined
   error.walk((cause) => {
