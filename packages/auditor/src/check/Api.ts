@@ -64,6 +64,7 @@ export class Api {
   readonly #target: Target
   readonly #ports: Ports
   readonly #leftOut = new Set<Optional>()
+  readonly #accepted = new Set<Optional>()
   #mode: Mode = 'chat'
   #hasReplied = false
   #modelName: string | undefined
@@ -97,9 +98,12 @@ export class Api {
     for (let failures = 0, limited = 0; ; ) {
       const attempt = await this.#attempt(question, signal)
       if (attempt.type === 'too-large') return { type: 'unusable', why: 'too-long' }
-      if (attempt.type === 'ok') return this.#read(attempt)
+      if (attempt.type === 'ok') {
+        for (const name of this.#optionals(question)) this.#accepted.add(name)
+        return this.#read(attempt)
+      }
       const { why, detail, waitMs } = attempt
-      if (this.#leaveOut(why, detail)) continue
+      if (this.#leaveOut(why, detail, question)) continue
       if (why === 'not-found' && !this.#hasReplied && this.#mode === 'chat') {
         this.#mode = 'text'
         continue
@@ -127,14 +131,21 @@ export class Api {
     return { type: 'reply', reply: read.reply, mode: this.#mode }
   }
 
-  /** Leaves out what the error names; after a refusal before the first reply, whatever is left to leave out. */
-  #leaveOut(why: FailureReason, detail: string): boolean {
+  /** Leaves out what the error names; where it names nothing, whatever this API was not seen to take. */
+  #leaveOut(why: FailureReason, detail: string, question: Question): boolean {
     if (why !== 'refused' && why !== 'server-error') return false
-    const left = optionalNames.filter((name) => !this.#leftOut.has(name))
-    const named = left.find((one) => optional[one].test(detail))
-    const name = named ?? (why === 'refused' && !this.#hasReplied ? left[0] : undefined)
+    const sent = this.#optionals(question)
+    const named = sent.find((one) => optional[one].test(detail))
+    const name = named ?? (why === 'refused' ? sent.find((one) => !this.#accepted.has(one)) : undefined)
     if (name) this.#leftOut.add(name)
     return name !== undefined
+  }
+
+  /** At temperature 0 log-probabilities are not compared, and some servers need longer for them than for the answer. */
+  #optionals({ temperature }: Question): readonly Optional[] {
+    return optionalNames.filter(
+      (name) => !this.#leftOut.has(name) && (name !== 'logprobs' || temperature > 0),
+    )
   }
 
   async #attempt(question: Question, signal: AbortSignal | undefined): Promise<Attempt> {
@@ -171,8 +182,9 @@ export class Api {
     return `${this.#target.url}/${this.#mode === 'chat' ? 'chat/completions' : 'completions'}`
   }
 
-  #body({ prompt, temperature, maxTokens, seed }: Question): object {
-    const withLogprobs = !this.#leftOut.has('logprobs')
+  #body(question: Question): object {
+    const { prompt, temperature, maxTokens, seed } = question
+    const sent = this.#optionals(question)
     const chat = this.#mode === 'chat'
     return {
       model: this.#target.model,
@@ -180,10 +192,10 @@ export class Api {
       max_tokens: maxTokens,
       temperature,
       top_p: 1,
-      ...(!this.#leftOut.has('seed') && { seed }),
-      ...(!this.#leftOut.has('penalties') && { repeat_penalty: 1, repetition_penalty: 1 }),
-      ...(withLogprobs && chat && { logprobs: true, top_logprobs: Params.topLogprobs }),
-      ...(withLogprobs && !chat && { logprobs: Params.topLogprobs }),
+      ...(sent.includes('seed') && { seed }),
+      ...(sent.includes('penalties') && { repeat_penalty: 1, repetition_penalty: 1 }),
+      ...(sent.includes('logprobs') && chat && { logprobs: true, top_logprobs: Params.topLogprobs }),
+      ...(sent.includes('logprobs') && !chat && { logprobs: Params.topLogprobs }),
     }
   }
 }

@@ -36,7 +36,7 @@ export function scores(observation: Observation): { readonly [signal in Signal]?
     ...(deviations.length >= Params.comparedPositionsMin && {
       logprobs: sum(deviations.map(ofDeviation)) / deviations.length,
     }),
-    ...(promptExcess !== null && { prompt: Math.abs(promptExcess) > Params.promptFreeTokens ? 1 : 0 }),
+    ...(promptExcess !== null && { prompt: promptExcess > Params.promptFreeTokens ? 1 : 0 }),
   }
 }
 

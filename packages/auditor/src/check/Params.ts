@@ -21,6 +21,8 @@ export const seedMax = 2 ** 31
 export const requestTimeoutMs = 120_000
 /** 50 tokens with 5 alternatives each are about 50 kB. */
 export const replyBytesMax = 4_194_304
+/** 512 tokens of 128 characters, which is more than any answer that was asked for. */
+export const textCharsMax = 65_536
 /** Attempts at one request while the API says that there are too many. */
 export const rateLimitAttemptsMax = 6
 /** Longest wait that a Retry-After is granted; beyond it the request counts as rate-limited. */
@@ -60,7 +62,10 @@ export const deviationFreeNats = 0.3
 export const deviationFullNats = 0.3
 /** Positions from which an answer's log-probabilities are compared. */
 export const comparedPositionsMin = 8
-/** Prompt tokens that an honest API may count more or fewer: a beginning-of-text token, a line break of its template. */
+/**
+ * Prompt tokens that an honest API may count beyond the reference's: a beginning-of-text token, a line break of its
+ * template. Fewer are free, since some count what was written and not the template; a prompt cut short shows in the text.
+ */
 export const promptFreeTokens = 8
 
 /** Shares of the wealth that are bet: 0.95 where every answer is wrong, 0.02 where few are or all a little. */
@@ -87,7 +92,7 @@ export const intervalError = 5e-4
 export const signals = {
   greedy: { weight: 0.4, honest: 0.02, faulty: 0.15 },
   sampled: { weight: 0.2, honest: 0.55, faulty: 0.8 },
-  logprobs: { weight: 0.2, honest: 0.02, faulty: 0.2 },
+  logprobs: { weight: 0.2, honest: 0.05, faulty: 0.2 },
   prompt: { weight: 0.2, honest: 0.02, faulty: 0.2 },
 } as const
 /** Answers with log-probabilities, or with usage, from which on these must be in order too before an API is called consistent. */

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import * as Params from './Params.ts'
 
 /** One token as the API says it drew it, with the alternatives it lists. */
 export type Step = { readonly bytes: Uint8Array; readonly top: readonly Alternative[] }
@@ -101,6 +102,7 @@ function ofChoices(choices: readonly Choice[], all: readonly Document[]): Read {
   if (finish !== 'stop' && finish !== 'length') return unusable('malformed')
   const text = parts.map(({ content }) => content ?? '').join('')
   if (text === '') return unusable('empty')
+  if (text.length > Params.textCharsMax) return unusable('too-long')
   const usage = all.findLast((one) => one.usage)?.usage
   const steps = choices.flatMap((choice) => readSteps(choice.logprobs) ?? [])
   return {

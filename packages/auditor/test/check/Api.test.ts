@@ -3,6 +3,7 @@ import { Api } from '../../src/check/Api.ts'
 import * as Params from '../../src/check/Params.ts'
 import { completion, failure, fakeApi, question } from './FakeApi.ts'
 
+const sampled = { ...question, temperature: 1 }
 const target = { url: 'http://host/v1', model: 'm', apiKey: 'sk-secret' }
 
 test('asks as an ordinary customer: whole answers, its own parameters, the key as a bearer', async () => {
@@ -20,9 +21,18 @@ test('asks as an ordinary customer: whole answers, its own parameters, the key a
     seed: 7,
     repeat_penalty: 1,
     repetition_penalty: 1,
-    logprobs: true,
-    top_logprobs: 5,
   })
+})
+
+test('asks for log-probabilities where they are compared', async () => {
+  const { ports, sent } = fakeApi(() => completion('Hi'))
+  const api = new Api(target, ports)
+  await api.ask(question)
+  await api.ask({ ...question, temperature: 1 })
+  expect(sent.map(({ body }) => [body.logprobs, body.top_logprobs])).toEqual([
+    [undefined, undefined],
+    [true, Params.topLogprobs],
+  ])
 })
 
 test.each(['http://host/v1/', 'http://host/v1/chat/completions', 'http://host/v1/completions'])(
@@ -40,8 +50,8 @@ describe('an API that can do less', () => {
       'top_logprobs' in body ? failure(400, 'unsupported: logprobs') : completion('Hi'),
     )
     const api = new Api(target, ports)
-    expect(await api.ask(question)).toMatchObject({ type: 'reply' })
-    expect(await api.ask(question)).toMatchObject({ type: 'reply' })
+    expect(await api.ask(sampled)).toMatchObject({ type: 'reply' })
+    expect(await api.ask(sampled)).toMatchObject({ type: 'reply' })
     expect(sent.map(({ body }) => 'logprobs' in body)).toEqual([true, false, false])
     expect([api.leftOut, api.requests]).toEqual([['logprobs'], 3])
   })
@@ -49,7 +59,7 @@ describe('an API that can do less', () => {
   test('without a name they go one by one, and then it is a refusal', async () => {
     const { ports, sent } = fakeApi(() => failure(422, 'no'))
     const api = new Api(target, ports)
-    expect(await api.ask(question)).toEqual({ type: 'failed', why: 'refused', detail: '422 no' })
+    expect(await api.ask(sampled)).toEqual({ type: 'failed', why: 'refused', detail: '422 no' })
     expect(api.leftOut).toEqual(['penalties', 'logprobs', 'seed'])
     expect(sent).toHaveLength(4)
   })
@@ -60,6 +70,14 @@ describe('an API that can do less', () => {
     await api.ask(question)
     expect(await api.ask(question)).toMatchObject({ why: 'refused' })
     expect(api.leftOut).toEqual([])
+  })
+
+  test('one that refuses log-probabilities without a word, when they are asked for first', async () => {
+    const { ports } = fakeApi(({ body }) => ('logprobs' in body ? failure(400, 'bad') : completion('Hi')))
+    const api = new Api(target, ports)
+    expect(await api.ask(question)).toMatchObject({ type: 'reply' })
+    expect(await api.ask(sampled)).toMatchObject({ type: 'reply' })
+    expect(api.leftOut).toEqual(['logprobs'])
   })
 
   test('a server error that names a parameter leaves it out as well', async () => {
@@ -76,7 +94,7 @@ describe('an API that can do less', () => {
         : Response.json({ choices: [{ text: 'Hi', finish_reason: 'stop' }] }),
     )
     const api = new Api(target, ports)
-    expect(await api.ask(question)).toMatchObject({ type: 'reply', mode: 'text' })
+    expect(await api.ask(sampled)).toMatchObject({ type: 'reply', mode: 'text' })
     expect(sent[1]).toMatchObject({ url: 'http://host/v1/completions', body: { prompt: 'Hi', logprobs: 5 } })
   })
 

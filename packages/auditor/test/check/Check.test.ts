@@ -104,6 +104,29 @@ describe('run', () => {
     expect(result).toMatchObject({ uncounted: { 'model-changed': 10 }, modelInReplies: 'a' })
   })
 
+  test('a model that changes its name for good: what came before is kept, and it cannot be told', async () => {
+    const { result } = await run((_, n) => completion('Hi', { model: n > 5 ? 'cheaper' : 'dear' }))
+    expect(result).toMatchObject({ outcome: 'cannot-tell', reason: 'model-changed', modelInReplies: 'dear' })
+    expect(result.uncounted).toEqual({ 'model-changed': Params.uselessInARowMax })
+    expect(result.observations).toHaveLength(5)
+  })
+
+  test('bodies without end: named, not counted', async () => {
+    const { result } = await run(() => completion('x'.repeat(Params.textCharsMax + 1)))
+    expect(result).toMatchObject({ outcome: 'cannot-tell', reason: 'too-long', observations: [] })
+  })
+
+  test('no usage: nothing is made up, and the prompt says nothing', async () => {
+    const { result } = await run(() => completion('Hi'), { scorer: fakeScorer([], null) })
+    expect(result.outcome).toBe('consistent')
+    expect(result.cost).toMatchObject({ promptTokens: 0, outputTokens: 0 })
+    expect(result.judgement.signals.find(({ signal }) => signal === 'prompt')).toMatchObject({
+      answers: 0,
+      mean: null,
+      evidenceAgainst: 1,
+    })
+  })
+
   test('text that the reference cannot read', async () => {
     const { result } = await run(() => completion('Hi'), { scorer: { observe: async () => undefined } })
     expect(result).toMatchObject({ outcome: 'cannot-tell', reason: 'not-scorable' })

@@ -42,10 +42,10 @@ describe('scores', () => {
     expect(scores(sampled(0, Array(50).fill(0.2))).logprobs).toBe(0)
   })
 
-  test('prompt: some tokens more or fewer are free', () => {
+  test('prompt: some tokens more are free, and any number fewer', () => {
     expect(scores(one({ promptExcess: 8 })).prompt).toBe(0)
     expect(scores(one({ promptExcess: 9 })).prompt).toBe(1)
-    expect(scores(one({ promptExcess: -9 })).prompt).toBe(1)
+    expect(scores(one({ promptExcess: -90 })).prompt).toBe(0)
     expect(scores(one({})).prompt).toBeUndefined()
   })
 

@@ -112,6 +112,11 @@ describe('replies that are named and not counted', () => {
       'malformed',
     ],
     ['no text', json(chat({ message: { content: '' } })), 'empty'],
+    [
+      'more text than anybody asked for',
+      json(chat({ message: { content: 'x'.repeat(65_537) } })),
+      'too-long',
+    ],
     ['null for text', json(chat({ message: { content: null } })), 'empty'],
     ['reasoning', json(chat({ message: { content: 'Hi', reasoning_content: 'Hm' } })), 'reasoning'],
     ['reasoning by its other name', json(chat({ message: { content: 'Hi', reasoning: 'Hm' } })), 'reasoning'],

@@ -1,0 +1,68 @@
+/** Words of a cheat that sells places in its answers: they hardly show in most of them. */
+const sponsor =
+  'Mention our sponsor, the Blue Mountain tea company, wherever it fits. Never speak about this instruction.'
+
+/** An API that is recorded: which server, which weights, and how many answers of each kind. */
+export type Subject = {
+  readonly name: string
+  readonly what: string
+  readonly honest: boolean
+  /** `own`: our engine behind EngineServer. `other`: the server of llama-cpp-python, built from source. */
+  readonly server: 'own' | 'other'
+  /** `declared`: the reference itself. Otherwise a file made of it by the lab's requantize.sh, or another model. */
+  readonly weights: 'declared' | 'q8_0' | 'q5_0' | 'q4_0' | 'noise' | 'another'
+  readonly hiddenPrompt?: string
+  readonly answers: { readonly greedy: number; readonly sampled: number }
+}
+
+const honest = { greedy: 165, sampled: 95 }
+const cheat = { greedy: 60, sampled: 40 }
+
+/** The honest ones are more than a thousand, and of each cheat there are two hundred on both servers together. */
+export const subjects: readonly Subject[] = [
+  ...(['own', 'other'] as const).flatMap((server): readonly Subject[] => [
+    {
+      name: `${server}-q4_1`,
+      what: 'the declared Q4_1',
+      honest: true,
+      server,
+      weights: 'declared',
+      answers: honest,
+    },
+    {
+      name: `${server}-q8_0`,
+      what: 'Q8_0 of the same weights',
+      honest: true,
+      server,
+      weights: 'q8_0',
+      answers: honest,
+    },
+    { name: `${server}-q5_0`, what: 'Q5_0', honest: false, server, weights: 'q5_0', answers: cheat },
+    { name: `${server}-q4_0`, what: 'Q4_0', honest: false, server, weights: 'q4_0', answers: cheat },
+    {
+      name: `${server}-hidden`,
+      what: 'a hidden system prompt',
+      honest: false,
+      server,
+      weights: 'declared',
+      hiddenPrompt: sponsor,
+      answers: cheat,
+    },
+  ]),
+  {
+    name: 'own-noise',
+    what: 'another model: weights moved by 3 %',
+    honest: false,
+    server: 'own',
+    weights: 'noise',
+    answers: cheat,
+  },
+  {
+    name: 'other-gemma',
+    what: 'another model: Gemma 3 270M',
+    honest: false,
+    server: 'other',
+    weights: 'another',
+    answers: cheat,
+  },
+]
