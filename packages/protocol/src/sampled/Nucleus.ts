@@ -56,8 +56,8 @@ function entersList({ own, others }: Draw, eps: number): boolean {
  */
 function entersNucleus({ own, others, temperature, topP }: Draw, eps: number): boolean {
   const level = own.logit + eps
-  const weight = weigher(others, own, temperature)
   const above = others.filter((one) => one.logit - eps > level)
+  const weight = weigher(Math.max(level, (above[0]?.logit ?? level) - eps), temperature)
   const before = sum(above.map((one) => weight(one.logit - eps)))
   const behind = others
     .slice(above.length, Params.samplerCandidates - 1)
@@ -78,21 +78,27 @@ function excludesRivals({ own, others, floor, temperature, topP }: Draw, eps: nu
   if (own.logit + eps < wall) return false
   // Tokens that were not fetched may have any noise: as many as are needed would stand before the rival.
   if (floor + eps >= wall) return true
-  const weight = weigher(others, own, temperature)
   const highest = (one: Scored) => one.logit + Math.min(eps, eps + own.score - one.score)
   const isBefore = (one: Scored) => !isRival(one) && highest(one) >= wall
   const front = others.filter(isBefore)
   const room = Params.samplerCandidates - 1 - front.length
   if (room <= 0) return true
-  const before = weight(own.logit + eps) + sum(front.map((one) => weight(highest(one))))
-  const rest = others.filter((one) => !isBefore(one)).slice(0, room)
-  return before >= topP * (before + sum(rest.map((one) => weight(one.logit - eps)))) * (1 - slack)
+  const lifted = [own.logit + eps, ...front.map(highest)]
+  const sunk = others
+    .filter((one) => !isBefore(one))
+    .slice(0, room)
+    .map((one) => one.logit - eps)
+  const weight = weigher(Math.max(...lifted, ...sunk), temperature)
+  const before = sum(lifted.map(weight))
+  return before >= topP * (before + sum(sunk.map(weight))) * (1 - slack)
 }
 
-/** Weights of the softmax, relative to the highest logit so that none overflows. */
-function weigher(others: readonly Scored[], own: Scored, temperature: number): (logit: number) => number {
-  const top = Math.max(own.logit, others[0]?.logit ?? own.logit)
-  return (logit) => Math.exp((logit - top) / temperature)
+/**
+ * Weights of the softmax relative to the highest logit that is compared, moved ones included: at T = 1e-3 a token lifted by
+ * 4 logits would else weigh e^4000, and 0 times that is not a number.
+ */
+function weigher(highest: number, temperature: number): (logit: number) => number {
+  return (logit) => Math.exp((logit - highest) / temperature)
 }
 
 function sum(values: readonly number[]): number {

@@ -47,6 +47,27 @@ describe('Margin.of', () => {
     )
   })
 
+  it('stays a lower bound at the coldest draws from the smallest nuclei, where weights leave the doubles', () => {
+    const random = Random.create(10)
+    let moved = 0
+    for (let i = 0; i < 600; i += 1) {
+      const logits = Array.from({ length: vocabulary }, () => random.normal() * 0.3)
+      const temperature = [1e-3, 2e-3, 5e-3][i % 3] ?? 1
+      const one = {
+        logits,
+        temperature,
+        topP: i % 2 === 0 ? 0 : 0.5,
+        seed: random.hex(32),
+        choice: 0,
+        position: i,
+      }
+      const token = Oracle.draw(one, perturb(logits, 0.05, i))
+      expect(margin(one, token)).toBeLessThanOrEqual(0.05 + 1e-9)
+      if (token !== Oracle.draw(one)) moved += 1
+    }
+    expect(moved).toBeGreaterThan(50)
+  })
+
   it('is 0 for the token that the reference draws itself', () => {
     fc.assert(
       fc.property(position, (one) => {
