@@ -31,6 +31,8 @@ export type RequestRow = {
   readonly label: string
   readonly reserved: bigint
   readonly state: 'running' | 'accepted' | 'failed'
+  /** What `reserved` is held in; null: the key's row. */
+  readonly lease: bigint | null
   readonly created_at: Created
 }
 
@@ -43,7 +45,8 @@ export type AttemptRow = {
   readonly offer: string
   readonly epoch: bigint
   readonly owner: bigint
-  readonly state: 'running' | 'accepted' | 'refused' | 'failed'
+  /** `left`: ended while nobody waited for it; a claim of it that checks is still paid. */
+  readonly state: 'running' | 'accepted' | 'refused' | 'failed' | 'left'
   readonly reason: string | null
   readonly created_at: Created
 }

@@ -1,9 +1,12 @@
 import { type Kysely, sql } from 'kysely'
 import type { Migration } from 'kysely/migration'
+import * as Audits from './audit/Migration.ts'
 
 /** Steps of the tables, in order of their names; one that has been released is never edited, a change is a new one. */
 export const migrations: Record<string, Migration> = {
   '0001_start': { up: start },
+  '0002_ledger': { up: ledger },
+  '0003_audits': { up: Audits.up },
 }
 
 async function start(db: Kysely<unknown>): Promise<void> {
@@ -82,6 +85,32 @@ async function start(db: Kysely<unknown>): Promise<void> {
       created_at timestamptz not null default now()
     )`,
     sql`create index refused_claims_untold on refused_claims (channel) where not told`,
+  ])
+    await statement.execute(db)
+}
+
+/** Leases of balances, and the journal of what was spent from them. */
+async function ledger(db: Kysely<unknown>): Promise<void> {
+  for (const statement of [
+    sql`create table leases (
+      id int8 generated always as identity primary key,
+      key_id uuid not null references api_keys (id),
+      owner int8 not null,
+      amount int8 not null check (amount >= 0),
+      open boolean not null default true,
+      expires_at timestamptz not null,
+      created_at timestamptz not null default now()
+    )`,
+    sql`create index leases_open on leases (key_id) where open`,
+    sql`create table spends (
+      request text primary key,
+      lease int8 not null,
+      amount int8 not null check (amount >= 0),
+      created_at timestamptz not null default now()
+    )`,
+    sql`create index spends_lease on spends (lease)`,
+    sql`alter table requests add column lease int8`,
+    sql`create index requests_running on requests (key_id) where state = 'running'`,
   ])
     await statement.execute(db)
 }

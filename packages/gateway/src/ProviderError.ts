@@ -37,13 +37,3 @@ export function of(endpoint: string, error: unknown): ProviderError | Refusal.Re
     return new ProviderError('timeout', `${endpoint} did not answer in time: ${message}`, error)
   return new ProviderError('away', `${endpoint} cannot be reached or broke off: ${message}`, error)
 }
-
-/** What the caller is told. */
-export function toRefusal(error: ProviderError): Refusal.Refusal {
-  return error.kind === 'timeout'
-    ? Refusal.of(
-        'provider_timeout',
-        `The provider did not answer in time; nothing is charged. (${error.message})`,
-      )
-    : Refusal.of('provider_failed', `The provider failed; nothing is charged. (${error.message})`)
-}

@@ -1,26 +1,23 @@
 import { type Bytes, Claim, Job, Nonce, Offer, type P256, ProviderHttp, Refusal } from '@counterfoil/protocol'
 import * as Acceptance from './Acceptance.ts'
 import type * as Account from './Account.ts'
-import type { Balances } from './Balances.ts'
 import type { ChainView } from './ChainView.ts'
 import type { Clock } from './Clock.ts'
 import type { Database } from './Database.ts'
 import type { Events } from './events.ts'
-import * as Journal from './Journal.ts'
 import type { Live } from './Live.ts'
+import * as Journal from './ledger/Journal.ts'
+import type { Ledger } from './ledger/Ledger.ts'
 import type { Limits } from './Params.ts'
 import * as Presence from './Presence.ts'
 import * as Row from './Row.ts'
-import * as Settlement from './Settlement.ts'
 
 export type Options = {
   readonly database: Database
-  readonly balances: Balances
+  readonly ledger: Ledger
   readonly presence: Presence.Presence
   /** Attempts that this process is waiting for. */
   readonly live: Live
-  /** Attempts that failed while the database was away: their end is still to be written. */
-  readonly unwritten: Map<bigint, { readonly request: string; readonly reason: string }>
   readonly chain: ChainView
   readonly p256: P256.P256
   readonly clock: Clock
@@ -36,75 +33,89 @@ export async function settle(
   account: Account.Account,
   end: ProviderHttp.End,
 ): Promise<void> {
-  const { database, balances, chain, p256, events } = options
+  const { database, ledger, events } = options
   const { claim } = end.receipt
-  const claimId = Claim.id(claim)
+  if (await isKnown(database, Claim.id(claim))) return
+  const attempt = await attemptOf(database, claim.request, account.channel)
+  if (attempt?.state === 'running' && (await isAwaited(options, attempt))) return
+  const { channel, payee: provider } = account
+  const refused = (model: string, reason: string) => ({ end, channel, provider, model, reason })
+  if (!attempt || (attempt.state !== 'running' && attempt.state !== 'left')) {
+    const reason = attempt
+      ? `late: the request had ended without this answer (${attempt.reason ?? attempt.state})`
+      : 'request-mismatch: no job of ours has this request'
+    await Journal.keep(database, refused(claim.model, reason))
+    events.recovered({ request: claim.request, outcome: 'refused', reason })
+    return
+  }
+  const { transcript, checked } = await check(options, account, end, attempt)
+  const settled = checked.ok
+    ? await ledger.accept({ attemptId: attempt.id, transcript })
+    : ({ kind: 'late', reason: checked.reason } as const)
+  if (settled.kind === 'accepted') {
+    events.recovered({ request: claim.request, outcome: 'accepted' })
+    return
+  }
+  const { reason } = settled
+  await ledger.end(claim.request, {
+    ...{ attemptId: attempt.id, state: 'refused', reason },
+    refused: refused(transcript.job.model, reason),
+  })
+  events.recovered({ request: claim.request, outcome: 'refused', reason })
+}
+
+/** Whether a claim was accepted (the voucher follows) or refused before (then the provider is told again). */
+async function isKnown(database: Database, claimId: Bytes.Hex): Promise<boolean> {
   const accepted = await database
     .selectFrom('receipts')
     .select('request')
     .where('claim_id', '=', claimId)
     .executeTakeFirst()
-  // Marked as unpaid already; the voucher follows.
-  if (accepted) return
+  if (accepted) return true
   const refused = await database
     .updateTable('refused_claims')
     .set({ told: false })
     .where('claim_id', '=', claimId)
     .returning('claim_id')
     .executeTakeFirst()
-  if (refused) return
-  const attempt = await database
+  return refused !== undefined
+}
+
+type Found = NonNullable<Awaited<ReturnType<typeof attemptOf>>>
+
+async function attemptOf(database: Database, request: Bytes.Hex, channel: Bytes.Hex) {
+  return database
     .selectFrom('attempts')
     .innerJoin('requests', 'requests.request', 'attempts.request')
-    .select(['attempts.id', 'attempts.state', 'attempts.owner', 'attempts.offer', 'attempts.epoch'])
+    .select(['attempts.id', 'attempts.state', 'attempts.reason'])
+    .select(['attempts.owner', 'attempts.offer', 'attempts.epoch'])
     .select(['requests.job', 'requests.nonce', 'requests.nonce_from'])
-    .where('attempts.request', '=', claim.request)
-    .where('attempts.channel', '=', account.channel)
+    .where('attempts.request', '=', request)
+    .where('attempts.channel', '=', channel)
     .orderBy('attempts.id', 'desc')
     .limit(1)
     .executeTakeFirst()
-  const running = attempt?.state === 'running'
-  if (running && (await isAwaited(options, attempt))) return
-  const evidence = { end, channel: account.channel, provider: account.payee, model: claim.model }
-  if (!attempt || !running) {
-    const reason = attempt
-      ? 'late: the request had ended without this answer'
-      : 'request-mismatch: no job of ours has this request'
-    await Settlement.refuse(database, { ...evidence, reason, attemptId: undefined })
-    events.recovered({ request: claim.request, outcome: 'refused', reason })
-    return
-  }
+}
+
+/** The claim against the journal: the caller is gone, so it may be `aborted`, and nobody knows what was forwarded. */
+async function check(
+  { chain, p256, clock }: Options,
+  { channel }: Account.Account,
+  end: ProviderHttp.End,
+  attempt: Found,
+) {
+  const { receipt, output, trace } = end
   const job = Job.decode(JSON.parse(attempt.job))
   const salts = Nonce.salts(Row.hex(attempt.nonce))
   const offer = Offer.fromJson(JSON.parse(attempt.offer))
-  const asked = { request: claim.request, channel: account.channel, job, salts, offer, epoch: attempt.epoch }
+  const { epoch, nonce_from: nonceFrom } = attempt
+  const asked = { request: receipt.claim.request, channel, job, salts, offer, epoch }
   const checked = await Acceptance.check(
     end,
     { ...asked, forwarded: undefined, cancelled: true },
-    { chain, p256, now: options.clock.now() },
+    { chain, p256, now: clock.now() },
   )
-  const { receipt, output, trace } = end
-  const transcript = { receipt, job, output, salts, trace, offer, nonceFrom: attempt.nonce_from }
-  const settled = checked.ok
-    ? await Settlement.accept(database, balances, { attemptId: attempt.id, transcript })
-    : ({ kind: 'late', reason: checked.reason } as const)
-  if (settled.kind === 'accepted') {
-    events.recovered({ request: claim.request, outcome: 'accepted' })
-    return
-  }
-  await Settlement.refuse(database, {
-    ...{ ...evidence, model: job.model },
-    reason: settled.reason,
-    attemptId: attempt.id,
-  })
-  await Journal.fail(database, balances, {
-    request: claim.request,
-    attemptId: attempt.id,
-    reason: settled.reason,
-    last: true,
-  })
-  events.recovered({ request: claim.request, outcome: 'refused', reason: settled.reason })
-  return
+  return { checked, transcript: { receipt, job, output, salts, trace, offer, nonceFrom } }
 }
 
 /** Attempts on a channel that nobody waits for. */
@@ -155,26 +166,35 @@ export async function sweep(
 }
 
 /** Ends of attempts that could not be written when they came. */
-export async function writeFailures(options: Options): Promise<void> {
-  for (const [id, { request, reason }] of options.unwritten) {
-    await giveUp(options, request, id, reason)
-    options.unwritten.delete(id)
+export async function writeEndings({ ledger, live, events }: Options): Promise<void> {
+  for (const [id, { request, ending }] of live.unwritten) {
+    await ledger.end(request, ending)
+    live.unwritten.delete(id)
+    events.recovered({ request, outcome: 'given up', reason: ending.reason })
   }
 }
 
-async function giveUp(options: Options, request: string, attemptId: bigint, reason: string): Promise<void> {
-  const { database, balances, events } = options
-  await Journal.fail(database, balances, { request, attemptId, reason, last: true })
+/** Ends requests that an earlier version left without an attempt that runs: nothing else ever would. */
+export async function endStranded({ database, ledger, events }: Options): Promise<void> {
+  for (const request of await Journal.stranded(database)) {
+    await ledger.end(request, undefined)
+    events.recovered({ request, outcome: 'given up', reason: 'no provider is working on it' })
+  }
+}
+
+async function giveUp({ ledger, events }: Options, request: string, attemptId: bigint, reason: string) {
+  // A claim that turns up later after all, and checks, is still paid.
+  await ledger.end(request, { attemptId, state: 'left', reason })
   events.recovered({ request, outcome: 'given up', reason })
 }
 
 /** Whether a gateway that is alive waits for this attempt. */
 async function isAwaited(
-  { database, presence, live, unwritten, clock, limits }: Options,
+  { database, presence, live, clock, limits }: Options,
   attempt: { readonly id: bigint; readonly owner: bigint },
 ): Promise<boolean> {
   if (attempt.owner === presence.owner)
-    return !unwritten.has(attempt.id) && (live.attempts.has(attempt.id) || live.beginning > 0)
+    return !live.unwritten.has(attempt.id) && (live.attempts.has(attempt.id) || live.beginning > 0)
   const since = presence.heldSince()
   // After an outage of the database the others may not be back yet.
   if (since === undefined || clock.monotonicMs() - since < limits.ownerGraceMs) return true

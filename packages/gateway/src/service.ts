@@ -3,7 +3,6 @@ import { Bytes, Network } from '@counterfoil/protocol'
 import type { Logger } from 'pino'
 import { privateKeyToAccount } from 'viem/accounts'
 import * as Background from './Background.ts'
-import * as Balances from './Balances.ts'
 import * as Capacity from './Capacity.ts'
 import * as ChainView from './ChainView.ts'
 import type { Clock, Random } from './Clock.ts'
@@ -12,7 +11,8 @@ import * as Databases from './Database.ts'
 import * as Directory from './Directory.ts'
 import * as Events from './events.ts'
 import * as Inclusion from './Inclusion.ts'
-import type { Live } from './Live.ts'
+import * as Live from './Live.ts'
+import * as Rows from './ledger/Rows.ts'
 import * as Occupancy from './Occupancy.ts'
 import * as P256Node from './P256Node.ts'
 import * as Payments from './Payments.ts'
@@ -51,15 +51,14 @@ export async function create(config: Config, ports: Ports): Promise<Gateway> {
   )
   const chain = ChainView.create(reader, { network, clock, limits })
   const p256 = P256Node.create()
-  const balances = Balances.rows
-  const live: Live = { attempts: new Set(), beginning: 0 }
-  const unwritten: Recovery.Options['unwritten'] = new Map()
+  const ledger = Rows.create(database)
+  const live = Live.create()
   const background = Background.create(events)
   const occupancy = Occupancy.create()
   let closing = false
 
   const recovery: Recovery.Options = {
-    ...{ database, balances, presence, live, unwritten, chain, p256, clock, limits, events },
+    ...{ database, ledger, presence, live, chain, p256, clock, limits, events },
   }
   const payments: Payments.Payments = Payments.create({
     ...{ database, network, privateKey, limits, events },
@@ -78,7 +77,7 @@ export async function create(config: Config, ports: Ports): Promise<Gateway> {
     channels: config.channels,
     async onReached(account) {
       // First what was said to callers, then what providers say.
-      await Recovery.writeFailures(recovery)
+      await Recovery.writeEndings(recovery)
       if (account.unusable !== undefined) await agree(account)
       await Recovery.sweep(recovery, account, () => agree(account))
       await Reconciliation.readState(account)
@@ -102,6 +101,7 @@ export async function create(config: Config, ports: Ports): Promise<Gateway> {
   })
   // Before the door opens everything has been tried once; what is away then comes later.
   await chain.poll().catch(events.chainAway)
+  await Recovery.endStranded(recovery)
   await directory.refresh()
   background.every('reading the providers', limits.refreshMs, directory.refresh)
   background.every('proving inclusion', limits.inclusionMs, () =>
@@ -112,7 +112,7 @@ export async function create(config: Config, ports: Ports): Promise<Gateway> {
   const graceOver = setTimeout(() => background.wake('reading the providers'), limits.ownerGraceMs)
 
   const context: Context = {
-    ...{ ...recovery, live, unwritten, owner: presence.owner, payments, capacity },
+    ...{ ...recovery, owner: presence.owner, payments, capacity },
     ...{ network, directory, occupancy, random, unavailable },
     onStale: () => background.wake('reading the providers'),
   }

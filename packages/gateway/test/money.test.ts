@@ -200,7 +200,7 @@ describe('after a crash', () => {
     expect(await world.balance()).toEqual({ balance: 1_000_000n, reserved: 0n })
     expect(provider.cancelled).toHaveLength(1)
     const [attempt] = await rows('select state, reason from attempts')
-    expect(attempt).toEqual({ state: 'failed', reason: 'the provider knows of no such job' })
+    expect(attempt).toEqual({ state: 'left', reason: 'the provider knows of no such job' })
   })
 
   test('a claim for a request that we never made is refused', async () => {

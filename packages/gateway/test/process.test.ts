@@ -24,6 +24,8 @@ let chain: Anvil.Anvil
 let databases: Databases.Databases
 let databaseUrl: string
 let provider: FakeProvider.FakeProvider
+let second: FakeProvider.FakeProvider
+let channels: readonly Bytes.Hex[]
 let environment: Record<string, string>
 let key: string
 const children = new Set<ChildProcess>()
@@ -38,22 +40,29 @@ beforeAll(async () => {
   const network = await Genesis.network(chain, dir, Secrets.privateKey(dir, 'deployer'))
   const payer = connectWallet(network, Secrets.privateKey(dir, 'gateway'))
   const payee = connectWallet(network, Secrets.privateKey(dir, 'provider'))
-  const [signer, address] = [payer, payee].map(({ account }) => account.address.toLowerCase() as Bytes.Hex)
-  if (!signer || !address) throw new Error('no addresses')
-  await Genesis.fuel(chain, network, [signer, address])
-  provider = await FakeProvider.create({
-    ...{ network, address, signer },
-    epoch: () => Batch.epochAt(Date.now() / 1000, network.epochSeconds),
-  })
-  await Genesis.enroll(payee, {
-    endpoint: provider.url,
-    key: {
-      path: '',
-      publicKey: provider.key.publicKey,
-      sign: (message) => FakeProvider.signWith(provider.privateKey, message),
-    },
-  })
+  const otherPayee = connectWallet(network, Secrets.privateKey(dir, 'second'))
+  const [signer, ...addresses] = [payer, payee, otherPayee].map(
+    ({ account }) => account.address.toLowerCase() as Bytes.Hex,
+  )
+  const [address, otherAddress] = addresses
+  if (!signer || !address || !otherAddress) throw new Error('no addresses')
+  await Genesis.fuel(chain, network, [signer, ...addresses])
+  const enroll = async (wallet: Parameters<typeof Genesis.enroll>[0], payeeAddress: Bytes.Hex) => {
+    const made = await FakeProvider.create({
+      ...{ network, signer, address: payeeAddress },
+      epoch: () => Batch.epochAt(Date.now() / 1000, network.epochSeconds),
+    })
+    const sign = (message: Uint8Array) => FakeProvider.signWith(made.privateKey, message)
+    const { publicKey } = made.key
+    await Genesis.enroll(wallet, { endpoint: made.url, key: { path: '', publicKey, sign } })
+    return made
+  }
+  provider = await enroll(payee, address)
+  second = await enroll(otherPayee, otherAddress)
+  // Dearer, so that it is tried second.
+  second.prices = { prompt: 200_000n, cached: 50_000n, output: 800_000n }
   const channel = await Genesis.channel(payer, { payee: address, signer })
+  channels = [channel, await Genesis.channel(payer, { payee: otherAddress, signer })]
   await Genesis.finalize(chain)
   environment = {
     COUNTERFOIL_NETWORK: join(dir, 'network.json'),
@@ -72,6 +81,7 @@ afterEach(async () => {
 })
 afterAll(async () => {
   await provider?.close()
+  await second?.close()
   await databases?.close()
   await chain?.stop()
   rmSync(dir, { recursive: true, force: true })
@@ -101,11 +111,15 @@ async function kill(child: ChildProcess): Promise<void> {
   await exited
 }
 
-const chat = (url: string, stream = false) =>
+const chat = (
+  url: string,
+  stream = false,
+  { headers = {}, ...body }: { readonly headers?: Record<string, string>; readonly max_tokens?: number } = {},
+) =>
   fetch(`${url}/v1/chat/completions`, {
     method: 'POST',
-    headers: { 'content-type': 'application/json', authorization: `Bearer ${key}` },
-    body: JSON.stringify({ model: 'test-model', messages: Fixture.messages, stream }),
+    headers: { ...headers, 'content-type': 'application/json', authorization: `Bearer ${key}` },
+    body: JSON.stringify({ model: 'test-model', messages: Fixture.messages, stream, ...body }),
   })
 
 const balance = async () => {
@@ -152,6 +166,56 @@ describe('the daemon', () => {
       headers: { authorization: `Bearer ${key}` },
     })
     expect(receipt.status).toBe(200)
+  }, 120_000)
+
+  test('killed between two providers of one request frees what was held for it when it is back', async () => {
+    const alone = environment.GATEWAY_CHANNELS ?? ''
+    environment.GATEWAY_CHANNELS = channels.join()
+    // The second provider has credit for one job only, and that runs: whoever fails at the first waits for it.
+    const held = Promise.withResolvers<void>()
+    second.credit = 70n
+    second.before = () => held.promise
+    provider.refusal = 'engine_failed'
+    try {
+      const before = await balance()
+      const first = await start()
+      const body = { max_tokens: 50 }
+      const waiting = [chat(first.url, false, body).catch(() => {})]
+      await Fixture.until(() => second.jobs.length === 1)
+      // Set aside after its failure; it is back, and fails again.
+      const asked = provider.jobs.length
+      const other = { ...body, headers: { 'idempotency-key': 'again' } }
+      await Fixture.until(async () => {
+        if (provider.jobs.length > asked) return true
+        waiting.push(chat(first.url, false, other).catch(() => {}))
+        return new Promise<false>((resolve) => setTimeout(() => resolve(false), 500))
+      })
+      const running = await databases.query(
+        databaseUrl,
+        `select request from requests where state = 'running' and idempotency_key = 'again'`,
+      )
+      expect(running).toHaveLength(1)
+      await kill(first.child)
+      held.resolve()
+      await Promise.all(waiting)
+      provider.refusal = undefined
+      second.before = undefined
+      second.credit = 1_000_000n
+      const third = await start()
+      await Fixture.until(async () => (await balance()).reserved === 0)
+      // Whoever asks again under the same key is answered, not told for ever that it is being answered.
+      const again = await Fixture.until(async () => {
+        const response = await chat(third.url, false, other)
+        return response.status === 200 && response
+      })
+      expect(again.status).toBe(200)
+      const paid = (await balance()).balance
+      expect(paid).toBeLessThan(before.balance)
+    } finally {
+      environment.GATEWAY_CHANNELS = alone
+      provider.refusal = undefined
+      second.before = undefined
+    }
   }, 120_000)
 
   test.each(['SIGTERM', 'SIGINT', 'disconnect'])(

@@ -1,0 +1,76 @@
+import type { Database, Executor } from '../Database.ts'
+import * as Journal from './Journal.ts'
+import type { Begun, Ledger, Settled } from './Ledger.ts'
+import * as Money from './Money.ts'
+
+/**
+ * Each key's balance in its own row: the row's lock keeps two requests from spending the same money.
+ * @example const ledger = Rows.create(database)
+ */
+export function create(database: Database): Ledger {
+  /** One transaction, undone where the key's free balance is too low. */
+  async function unlessPoor<T, E>(work: (tx: Executor) => Promise<T>, otherwise: E): Promise<T | E> {
+    try {
+      return await database.transaction().execute(work)
+    } catch (error) {
+      if (error instanceof NoMoney) return otherwise
+      throw error
+    }
+  }
+
+  return {
+    async begin(entry, attempt) {
+      const { reserved } = attempt
+      try {
+        return await unlessPoor<Begun, Begun>(
+          async (tx) => {
+            const begun = await Journal.insert(tx, entry, attempt, { reserved, lease: null })
+            // Last, so that the key's row is locked for the shortest time.
+            if (begun.kind === 'begun' && !(await Money.hold(tx, entry.keyId, reserved))) throw new NoMoney()
+            return begun
+          },
+          { kind: 'quota' },
+        )
+      } catch (error) {
+        if (Journal.isIdempotencyConflict(error)) return { kind: 'idempotency' }
+        throw error
+      }
+    },
+
+    again: ({ request, keyId }, before, attempt) =>
+      unlessPoor(
+        async (tx) => {
+          const row = await Journal.lock(tx, request)
+          Journal.assertRunning(row)
+          await Journal.close(tx, before)
+          const { reserved } = attempt
+          const attemptId = await Journal.next(tx, request, attempt, { reserved, lease: null })
+          if (!(await Money.hold(tx, keyId, reserved - row.reserved))) throw new NoMoney()
+          return { kind: 'begun', attemptId, again: false } as const
+        },
+        { kind: 'quota' } as const,
+      ),
+
+    accept: (acceptance) =>
+      unlessPoor<Settled, Settled>(async (tx) => {
+        const { amount, request } = acceptance.transcript.receipt.claim
+        const row = await Journal.lock(tx, request)
+        const settled = await Journal.accept(tx, row, acceptance)
+        if (settled) return settled
+        // What was held for a request that has ended is free again, and may be spent by now.
+        const held = row.state === 'running' ? row.reserved : amount
+        if (row.state !== 'running' && !(await Money.hold(tx, row.key_id, amount))) throw new NoMoney()
+        await Money.spend(tx, row.key_id, held, amount)
+        return { kind: 'accepted' }
+      }, Journal.uncovered),
+
+    end: (request, ending) =>
+      database.transaction().execute(async (tx) => {
+        const row = await Journal.lock(tx, request)
+        if (ending) await Journal.close(tx, ending)
+        if (await Journal.finish(tx, row)) await Money.spend(tx, row.key_id, row.reserved, 0n)
+      }),
+  }
+}
+
+class NoMoney extends Error {}
