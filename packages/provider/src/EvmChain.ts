@@ -1,13 +1,25 @@
-import { Channels, connectWallet, Keys, Roots, Time } from '@counterfoil/chain'
+import { Channels, connectWallet, Keys, Outbox, Roots, Time } from '@counterfoil/chain'
 import type { Bytes, Network } from '@counterfoil/protocol'
-import type { Chain } from './Ports.ts'
+import * as events from './events.ts'
+import type { Chain, ConnectChain } from './Ports.ts'
 
 /**
  * The port over a network's contracts, in the name of the provider's key.
- * @example const chain = EvmChain.create(network, privateKey)
+ * @example const ports = { chain: EvmChain.create(network, privateKey), ... }
  */
-export function create(network: Network.Network, privateKey: Bytes.Hex): Chain {
-  const wallet = connectWallet(network, privateKey)
+export function create(network: Network.Network, privateKey: Bytes.Hex): ConnectChain {
+  return ({ outbox: store, clock, log }) => {
+    const outbox = Outbox.create(connectWallet(network, privateKey), {
+      store,
+      now: () => clock.now(),
+      onEvent: (event) => events.transaction(log, event),
+    })
+    return over(outbox)
+  }
+}
+
+function over(outbox: Outbox.Outbox): Chain {
+  const wallet = Outbox.wallet(outbox)
   const provider = wallet.account.address.toLowerCase() as Bytes.Hex
   return {
     provider,
@@ -29,5 +41,6 @@ export function create(network: Network.Network, privateKey: Bytes.Hex): Chain {
       await Roots.post(wallet, batch)
     },
     redeem: (voucher) => Channels.redeem(wallet, voucher),
+    tend: () => Outbox.round(outbox),
   }
 }

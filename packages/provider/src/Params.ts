@@ -76,6 +76,8 @@ export const chainTimePollMs = 2_000
 export const chainTimeLagSeconds = 60
 /** How often the end of an epoch is looked for: a tenth of a development epoch. */
 export const batchPollMs = 500
+/** How often transactions that are not final yet are looked after. */
+export const outboxPollMs = 2_000
 /** Pauses after a failed call to the chain double from `batchPollMs` up to this. */
 export const chainBackoffMsMax = 15_000
 /** How often vouchers are looked through for something to redeem. */

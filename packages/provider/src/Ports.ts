@@ -1,5 +1,6 @@
-import type { Channels } from '@counterfoil/chain'
+import type { Channels, OutboxStore } from '@counterfoil/chain'
 import type { Batch, Bytes, Voucher } from '@counterfoil/protocol'
+import type * as events from './events.ts'
 
 /** Time: `now` in milliseconds since 1970 UTC, `elapsed` in milliseconds from any origin, never running backwards. */
 export interface Clock {
@@ -12,7 +13,10 @@ export type Random = (bytes: number) => Uint8Array
 /** `latest` includes what was just written, `finalized` cannot be taken back. */
 export type Tag = 'latest' | 'finalized'
 
-/** What a provider asks of the chain, in its own name. Every call may fail while the chain is away. */
+/**
+ * What a provider asks of the chain, in its own name. Every call may fail while the chain is away. What is written goes on
+ * being sent until it is final, over restarts too; the same write asked for again is the same transaction.
+ */
 export interface Chain {
   /** The provider's own address. */
   readonly provider: Bytes.Hex
@@ -28,4 +32,13 @@ export interface Chain {
   post(batch: Omit<Batch.BatchRoot, 'postedAt' | 'dueAt'>): Promise<void>
   /** Micro-units paid. */
   redeem(voucher: Voucher.SignedVoucher): Promise<bigint>
+  /** Looks after what was written and is not final yet. */
+  tend(): Promise<void>
 }
+
+/** The chain's port once there is a place for its transactions. */
+export type ConnectChain = (to: {
+  readonly outbox: OutboxStore
+  readonly clock: Clock
+  readonly log: events.Log
+}) => Chain

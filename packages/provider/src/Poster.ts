@@ -1,28 +1,38 @@
-import { Batch } from '@counterfoil/protocol'
+import { Batch, type Bytes } from '@counterfoil/protocol'
 import * as ChainTime from './ChainTime.ts'
 import * as events from './events.ts'
 import type { Provider } from './Provider.ts'
 import * as Batches from './store/Batches.ts'
 
 /**
- * Seals what has closed and brings every sealed batch onto the chain, in order: a batch is asked for before it is sent,
- * and looked for until it is finalized, so a lost reply and a chain that was set back are both made good. Throws while the
- * chain is away; the next round goes on.
+ * Seals what has closed, of every key that this store ever signed with, and brings every sealed batch onto the chain, each
+ * key's in order: a batch is asked for before it is sent, and looked for until it is finalized, so a lost reply and a chain
+ * that was set back are both made good. Throws while the chain is away; the next round goes on.
  */
 export async function post(provider: Provider): Promise<void> {
-  const { store, sequence, chain, key, log } = provider
-  Batches.seal(sequence, Batch.epochAt(ChainTime.seconds(provider.time), provider.network.epochSeconds))
-  for (const sealed of Batches.pending(store, key.keyId)) {
+  const { store, sequence, time, network } = provider
+  const epoch = Batch.epochAt(ChainTime.seconds(time), network.epochSeconds)
+  const failures: unknown[] = []
+  for (const keyId of Batches.keys(store)) {
+    Batches.seal(store, keyId, epoch, keyId === sequence.keyId ? sequence : undefined)
+    // One key's trouble holds up no other's.
+    await postKey(provider, keyId).catch((error: unknown) => failures.push(error))
+  }
+  if (failures.length > 0) throw failures[0]
+}
+
+async function postKey({ store, chain, log }: Provider, keyId: Bytes.Hex): Promise<void> {
+  for (const sealed of Batches.pending(store, keyId)) {
     const known = await chain.batch(sealed.keyId, sealed.epoch, 'latest')
     if (!known) {
-      const { keyId, epoch, root, first, end } = sealed
+      const { epoch, root, first, end } = sealed
       await chain.post({ keyId, epoch, root, first, end })
       events.batchPosted(log, sealed)
       continue
     }
     if (known.root !== sealed.root || known.first !== sealed.first || known.end !== sealed.end) {
       events.batchConflict(log, sealed.epoch, sealed.root, known.root)
-      throw new ConflictError(sealed.epoch)
+      throw new ConflictError(keyId, sealed.epoch)
     }
     if (await chain.batch(sealed.keyId, sealed.epoch, 'finalized')) Batches.markFinal(store, sealed)
   }
@@ -31,7 +41,7 @@ export async function post(provider: Provider): Promise<void> {
 /** Somebody else posts with this key. */
 export class ConflictError extends Error {
   override readonly name = 'Poster.ConflictError'
-  constructor(epoch: bigint) {
-    super(`the chain holds another root of this key for epoch ${epoch}: take a new receipt key`)
+  constructor(keyId: Bytes.Hex, epoch: bigint) {
+    super(`the chain holds another root of key ${keyId} for epoch ${epoch}: take a new receipt key`)
   }
 }

@@ -12,6 +12,7 @@ import type * as Ports from './Ports.ts'
 import type { SigningKey } from './SigningKey.ts'
 import type { Config, ServicePorts } from './service.ts'
 import * as Batches from './store/Batches.ts'
+import * as OutboxTable from './store/OutboxTable.ts'
 import * as Sequence from './store/Sequence.ts'
 import type * as Store from './store/Store.ts'
 
@@ -46,7 +47,8 @@ export type Provider = {
  */
 export async function assemble(store: Store.Store, config: Config, ports: ServicePorts): Promise<Provider> {
   const { network } = config
-  const { chain, clock, random, key, engine, manifest, log } = ports
+  const { clock, random, key, engine, manifest, log } = ports
+  const chain = ports.chain({ outbox: OutboxTable.create(store), clock, log })
   const time = await ChainTime.create(chain, clock)
   const known = Batches.end(store, key.keyId)
   const posted = await chain.batchEnd(key.keyId)

@@ -1,3 +1,4 @@
+import type { Outbox } from '@counterfoil/chain'
 import type { Bytes, Refusal } from '@counterfoil/protocol'
 import type { Logger } from 'pino'
 
@@ -104,6 +105,10 @@ export function redeemed(log: Log, channel: Bytes.Hex, amount: bigint) {
 }
 export function channelClosed(log: Log, channel: Bytes.Hex, lost: bigint) {
   log.warn({ event: 'channel-closed', channel, lost: `${lost}` }, 'channel closed before all was redeemed')
+}
+export function transaction(log: Log, { kind, ...rest }: Outbox.Event) {
+  const write = kind === 'failed' || kind === 'renumbered' || kind === 'filled' ? log.warn : log.info
+  write.call(log, { event: `transaction-${kind}`, ...rest }, `a transaction of ours: ${kind}`)
 }
 export function chainAway(log: Log, doing: string, error: unknown) {
   log.warn(

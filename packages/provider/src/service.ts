@@ -40,7 +40,7 @@ export type Config = {
 export type ServicePorts = {
   readonly clock: Ports.Clock
   readonly random: Ports.Random
-  readonly chain: Ports.Chain
+  readonly chain: Ports.ConnectChain
   readonly engine: Engine.Engine
   readonly manifest: ModelManifest.ModelManifest
   readonly key: SigningKey
@@ -107,6 +107,7 @@ async function start(store: Store.Store, config: Config, ports: ServicePorts): P
     })
   const loops = [
     every(Params.chainTimePollMs, 'tell its time', () => ChainTime.refresh(provider.time)),
+    every(Params.outboxPollMs, 'look after transactions', () => chain.tend()),
     every(Params.batchPollMs, 'post a batch', post),
     every(Params.redeemPollMs, 'redeem', redeemWhenDue),
     Loop.start(() => EngineWatch.probe(provider.watch), {

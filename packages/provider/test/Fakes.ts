@@ -102,6 +102,9 @@ export class FakeChain implements Chain {
     this.redemptions.push(signed)
     return cumulative - line.redeemed
   }
+  async tend() {
+    this.#reach()
+  }
 }
 
 const runtime: Runtime.Runtime = {

@@ -67,7 +67,7 @@ export class Fixture {
   readonly clock = new FakeClock()
   readonly chain = new FakeChain(address(0xbeef), this.clock)
   readonly engine = new FakeEngine()
-  readonly key = SigningKey.fromPem(newPem())
+  key = SigningKey.fromPem(newPem())
   readonly payer = this.openChannel(1_000_000n)
   #service: Service | undefined
   #token: string | undefined
@@ -108,7 +108,7 @@ export class Fixture {
       {
         clock: this.clock,
         random: (bytes) => new Uint8Array(randomBytes(bytes)),
-        chain: this.chain,
+        chain: () => this.chain,
         engine: this.engine,
         manifest,
         key: this.key,

@@ -1,7 +1,7 @@
 import { Batch, Claim, ProviderHttp, type Receipt } from '@counterfoil/protocol'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { OutdatedStoreError } from '../src/index.ts'
-import { Fixture, modelId } from './Fixture.ts'
+import { OutdatedStoreError, SigningKey } from '../src/index.ts'
+import { Fixture, modelId, newPem } from './Fixture.ts'
 
 // Batches and redemption over a chain that lags, goes away and is set back.
 
@@ -60,6 +60,31 @@ test('a chain that was away gets all batches in order; answers went on meanwhile
     [2n, 3n],
     [3n, 4n],
   ])
+})
+
+test('epochs of an earlier key that closed after it was replaced are posted too', async () => {
+  const { claim } = await answer()
+  const old = fixture.key.keyId
+  await payFor([claim], claim.amount)
+  fixture.key = SigningKey.fromPem(newPem())
+  await fixture.restart()
+  await answer()
+  fixture.clock.advance(epochMs)
+  await fixture.service.settle()
+  expect(new Set(fixture.chain.posts.map(({ keyId }) => keyId))).toEqual(new Set([old, fixture.key.keyId]))
+  expect(fixture.chain.redemptions.map((one) => one.voucher.cumulative)).toEqual([claim.amount])
+})
+
+test('a batch of an earlier key that the chain contradicts holds up no other key', async () => {
+  const { claim } = await answer()
+  const root = { keyId: claim.keyId, epoch: claim.epoch, root: claim.keyId, first: 0n, end: 1n }
+  fixture.key = SigningKey.fromPem(newPem())
+  await fixture.restart()
+  fixture.chain.latest.batches.set(`${claim.keyId}/${claim.epoch}`, { ...root, postedAt: 1, dueAt: 2 })
+  await answer()
+  fixture.clock.advance(epochMs)
+  await expect(fixture.service.settle()).rejects.toThrow(claim.keyId)
+  expect(fixture.chain.posts.map(({ keyId }) => keyId)).toEqual([fixture.key.keyId])
 })
 
 test('a chain that was set back gets again what it lost, and nothing that it kept', async () => {

@@ -66,7 +66,7 @@ describe('killed while it writes', () => {
     expect(next.sequence % BigInt(Params.sequenceBlock)).toBe(0n)
     expect(next.sequence).toBeGreaterThan(told.at(-1)?.sequence ?? 0n)
 
-    const sealed = Batches.seal(sequence, 1_000_000n)
+    const sealed = Batches.seal(store, keyId, 1_000_000n, sequence)
     const leaves: Bytes.Hex[] = []
     for (const batch of sealed) {
       const stored = Batches.leaves(store, keyId, batch.epoch)
@@ -97,8 +97,8 @@ describe('batches', () => {
   test('an open epoch is not sealed; a sealed one takes no further claim, even by a clock that runs behind', () => {
     const { store, sequence, write } = open()
     write(5n)
-    expect(Batches.seal(sequence, 5n)).toEqual([])
-    expect(Batches.seal(sequence, 6n)).toMatchObject([{ epoch: 5n, first: 0n, end: 1n }])
+    expect(Batches.seal(store, keyId, 5n, sequence)).toEqual([])
+    expect(Batches.seal(store, keyId, 6n, sequence)).toMatchObject([{ epoch: 5n, first: 0n, end: 1n }])
     expect(write(5n).epoch).toBe(6n)
     Store.close(store)
     const again = open()
@@ -112,7 +112,7 @@ describe('batches', () => {
     Store.close(first.store)
     const { store, sequence, write } = open()
     const claim = write(2n)
-    const [one, two] = Batches.seal(sequence, 3n)
+    const [one, two] = Batches.seal(store, keyId, 3n, sequence)
     expect([one?.end, two?.first, two?.end]).toEqual([1n, 1n, 65n])
     const { leaves } = Batches.leaves(store, keyId, 2n) ?? { leaves: [] }
     expect(leaves.slice(0, 63).every((leaf) => leaf === Batch.unused)).toBe(true)

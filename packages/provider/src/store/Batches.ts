@@ -6,11 +6,16 @@ import * as Store from './Store.ts'
 export type Sealed = Omit<Batch.BatchRoot, 'postedAt' | 'dueAt'> & { readonly final: boolean }
 
 /**
- * Seals every epoch of the key that has claims and lies before `epoch`, the present one. From then on no claim can join
+ * Seals every epoch of a key that has claims and lies before `epoch`, the present one. From then on no claim can join
  * them, so what is posted is all there is. Numbers between two batches that were never used belong to the later one.
+ * `sequence` is the key's while it still signs.
  */
-export function seal(sequence: Sequence.Sequence, epoch: bigint): readonly Sealed[] {
-  const { store, keyId } = sequence
+export function seal(
+  store: Store.Store,
+  keyId: Bytes.Hex,
+  epoch: bigint,
+  sequence?: Sequence.Sequence,
+): readonly Sealed[] {
   const closed = Store.sql(
     store,
     `SELECT epoch, max(sequence) + 1 AS end FROM claims WHERE key_id = ? AND epoch < ?
@@ -19,7 +24,7 @@ export function seal(sequence: Sequence.Sequence, epoch: bigint): readonly Seale
   ).all(keyId, epoch, keyId) as unknown as readonly { epoch: bigint; end: bigint }[]
   const last = closed.at(-1)
   if (!last) return []
-  Sequence.raise(sequence, last.epoch + 1n)
+  if (sequence) Sequence.raise(sequence, last.epoch + 1n)
   return Store.transaction(store, () =>
     closed.map((one) => {
       const first = end(store, keyId)
@@ -40,6 +45,13 @@ export function seal(sequence: Sequence.Sequence, epoch: bigint): readonly Seale
 export function end(store: Store.Store, keyId: Bytes.Hex): bigint {
   const row = Store.sql(store, 'SELECT coalesce(max(end), 0) AS end FROM batches WHERE key_id = ?').get(keyId)
   return row?.end as bigint
+}
+
+/** Every key that has ever had numbers: epochs of earlier ones may still wait for their roots. */
+export function keys(store: Store.Store): readonly Bytes.Hex[] {
+  return Store.sql(store, 'SELECT key_id FROM sequences ORDER BY key_id')
+    .all()
+    .map((row) => row.key_id as Bytes.Hex)
 }
 
 /** Sealed batches that the chain could still lose, or has not seen yet, oldest first. */

@@ -68,4 +68,15 @@ export const migrations: readonly string[] = [
   ) STRICT;
   CREATE INDEX tokens_channel ON tokens (channel, expires);
   `,
+  `
+  CREATE TABLE outbox (
+    id TEXT PRIMARY KEY,
+    target TEXT,
+    data TEXT NOT NULL,
+    gas INTEGER NOT NULL,
+    nonce INTEGER NOT NULL,
+    signed TEXT NOT NULL
+  ) STRICT;
+  CREATE INDEX outbox_nonce ON outbox (nonce);
+  `,
 ]
