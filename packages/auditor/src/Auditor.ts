@@ -39,8 +39,17 @@ export type Auditor = {
   offers: { readonly list: readonly Offer.Offer[]; readonly atMs: number } | undefined
   /** The epoch, jobs and models at which every provider had had its audits. */
   satisfied: string | undefined
-  /** Rises with everything that pages and histories show. */
+  /** Rises with everything that pages and histories show; epochs of the plans that changed and were not read again. */
   version: number
+  readonly stale: Set<bigint>
+  /** The highest commitment that a conviction opens to everybody; -1 before any. */
+  shown: number
+}
+
+/** Something of this plan changed that pages and histories show. */
+export function touch(auditor: Auditor, epoch: bigint): void {
+  auditor.version += 1
+  auditor.stale.add(epoch)
 }
 
 /** Which runtime of which model answered. */

@@ -47,15 +47,29 @@ export const providersAtOnceMax = 16
 /** How long prices and offers count before they are read again. */
 export const offersFreshMs = 60_000
 
+/** Ages in findings are told to so many seconds for readers; for the public everything is a day late and a minute coarse. */
+export const ageSeconds = 10
+export const publicSeconds = 60
+
 /** Request line and headers together. */
 export const headerBytesMax = 16_384
 export const headersTimeoutMs = 10_000
 export const requestTimeoutMs = 30_000
 export const connectionsMax = 256
-/** Numbers that one list of commitments carries. */
+/** Requests of one address in a minute: a gateway asks for a dozen pages an epoch. Addresses that are remembered. */
+export const requestsPerMinuteMax = 600
+export const addressesMax = 10_000
+/** Answers under way at a stop get so long to leave. */
+export const stopGraceMs = 2_000
+/** Numbers that one list of commitments carries, and findings that one list of histories does. */
 export const commitmentsPageMax = 256
+export const historiesPageMax = 256
 
 /** Honest answers of a calibration are this long, like those audited most. */
 export const calibrationAnswerTokens = 64
 /** JSON of a calibration's records: ten million tokens would be 160 MB of hexadecimal; a tenth of it is enough. */
 export const recordsBytesMax = 33_554_432
+/** Files of a folder of calibrations: one for each model and runtime, and those they took the place of. */
+export const calibrationsMax = 1_024
+/** A calibration's JSON: 2,000 scores and 64 machines at most. */
+export const calibrationBytesMax = 1_048_576

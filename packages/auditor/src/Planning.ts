@@ -1,6 +1,6 @@
 import { AuditParams, Batch, Bytes, type Offer } from '@counterfoil/protocol'
 import type { Auditor, Model } from './Auditor.ts'
-import { uniform } from './Auditor.ts'
+import { touch, uniform } from './Auditor.ts'
 import type { Composed } from './Composer.ts'
 import * as events from './events.ts'
 import * as Params from './Params.ts'
@@ -94,7 +94,7 @@ async function confirm(auditor: Auditor, one: Plans.Plan): Promise<void> {
     throw new ForeignPlanError(one.epoch)
   } else {
     Plans.setCommitment(store, one, found)
-    auditor.version += 1
+    touch(auditor, one.epoch)
     events.committed(log, { number: found.number, epoch: one.epoch, count: one.count })
   }
 }
@@ -112,7 +112,7 @@ async function draw(
       random: uniform(auditor),
     }),
   )
-  auditor.version += 1
+  touch(auditor, one.epoch)
   events.drawn(auditor.log, { number: one.commitment.number, used })
 }
 

@@ -1,6 +1,6 @@
 import { Engine } from '@counterfoil/engines'
 import { Audit, AuditHistory, type Bytes, SampledParams, Statistic, Trace } from '@counterfoil/protocol'
-import { type Auditor, calibrationAt } from './Auditor.ts'
+import { type Auditor, calibrationAt, touch } from './Auditor.ts'
 import * as events from './events.ts'
 import * as Params from './Params.ts'
 import * as Reading from './Reading.ts'
@@ -22,7 +22,7 @@ export async function score(auditor: Auditor): Promise<void> {
       if (payer === undefined) throw new ChannelUnknownError(row.transcript.receipt.claim.channel)
       const found = await scoreOne(auditor, row, { beacon, committedAt: commitment.time })
       Audits.setOpened(store, row, { ...found, gateway: payer, openedAt })
-      auditor.version += 1
+      touch(auditor, row.epoch)
       events.opened(log, {
         epoch: row.epoch,
         leaf: row.leaf,

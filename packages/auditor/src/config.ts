@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto'
-import { readdirSync, readFileSync, statSync } from 'node:fs'
-import { join } from 'node:path'
+import { readFileSync, statSync } from 'node:fs'
 import { defaultModel } from '@counterfoil/models'
-import { Bytes, Calibration, ModelManifest, Network } from '@counterfoil/protocol'
+import { Bytes, type Calibration, ModelManifest, Network } from '@counterfoil/protocol'
 import { z } from 'zod'
+import * as Calibrations from './Calibrations.ts'
 import type { Config } from './service.ts'
 import type { Sourced } from './Weights.ts'
 
@@ -132,15 +132,12 @@ function readTokens(content: string): readonly string[] {
   return tokens.map((token) => createHash('sha256').update(token).digest('hex'))
 }
 
-/** Every JSON file of the folder; one that is no calibration is an error, not passed over. */
 function calibrations(env: Env): readonly Calibration.Calibration[] {
   const name = 'AUDITOR_CALIBRATIONS'
   const dir = env[name]
   if (dir === undefined) return []
   try {
-    return readdirSync(dir)
-      .filter((file) => file.endsWith('.json'))
-      .map((file) => Calibration.decode(JSON.parse(readFileSync(join(dir, file), 'utf8'))))
+    return Calibrations.readFolder(dir)
   } catch (error) {
     throw new ConfigError(name, dir, `names a folder that cannot be used: ${messageOf(error)}`)
   }

@@ -72,7 +72,7 @@ export function convicted(
     advisory: string | undefined
   },
 ) {
-  log.error({ event: 'convicted', ...about }, 'the evidence reached one million')
+  log.error({ event: 'convicted', ...about }, 'the evidence reached the value that convicts')
 }
 export function cost(log: Log, spent: { runtime: Bytes.Hex; audits: number; amount: bigint }) {
   log.info({ event: 'cost', ...spent, amount: `${spent.amount}` }, 'what audits of this runtime class cost')

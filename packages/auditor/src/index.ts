@@ -1,6 +1,7 @@
 export type { Model } from './Auditor.ts'
 export type { Account } from './Buyer.ts'
 export * as Calibrate from './Calibrate.ts'
+export * as Calibrations from './Calibrations.ts'
 export * as Composer from './Composer.ts'
 export * from './check/index.ts'
 export { ConfigError, type DaemonConfig, load as loadConfig } from './config.ts'

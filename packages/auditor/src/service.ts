@@ -6,9 +6,9 @@ import type { Account } from './Buyer.ts'
 import * as Buying from './Buying.ts'
 import * as Composer from './Composer.ts'
 import * as events from './events.ts'
+import * as Findings from './Findings.ts'
 import * as Server from './http/Server.ts'
 import * as Loop from './Loop.ts'
-import * as Pages from './Pages.ts'
 import * as Params from './Params.ts'
 import * as Planning from './Planning.ts'
 import type * as Ports from './Ports.ts'
@@ -70,6 +70,8 @@ export async function create(config: Config, ports: ServicePorts): Promise<Servi
     offers: undefined,
     satisfied: undefined,
     version: 0,
+    stale: new Set(),
+    shown: -1,
   }
   const { log, chain } = auditor
   const server = Server.create(auditor)
@@ -123,11 +125,15 @@ export async function create(config: Config, ports: ServicePorts): Promise<Servi
       }),
     async [Symbol.asyncDispose]() {
       stopping.abort(new Error('the auditor is stopping'))
+      // Nobody new is let in, whoever is being answered gets his answer.
+      const closed = once(server, 'close')
+      server.close()
+      server.closeIdleConnections()
       await loop.stop()
       await last
-      server.close()
-      server.closeAllConnections()
-      await once(server, 'close')
+      const late = setTimeout(() => server.closeAllConnections(), Params.stopGraceMs)
+      await closed
+      clearTimeout(late)
       events.stopped(log)
       Store.close(store)
     },
@@ -143,14 +149,16 @@ function clockwork(round: () => Promise<void>): Loop.Loop {
   })
 }
 
-/** Tells the log of convictions, each once. */
+/** Tells the log of convictions, each once, and opens what led to them. */
 async function judge(auditor: Auditor, told: Set<string>): Promise<void> {
-  const { findings } = Pages.known(auditor, await auditor.chain.seconds())
-  for (const finding of findings) {
+  const seconds = await auditor.chain.seconds()
+  for (const finding of Findings.list(auditor, { viewer: 'reader', seconds })) {
     const { provider, calibration, record, standing } = finding
     const name = `${provider} ${Calibration.id(calibration)}`
-    if (!Pages.conviction(finding) || told.has(name)) continue
+    const convictedAt = Findings.conviction(finding)
+    if (!convictedAt || told.has(name)) continue
     told.add(name)
+    auditor.shown = Math.max(auditor.shown, convictedAt.commit)
     events.convicted(auditor.log, {
       provider,
       model: calibration.model,

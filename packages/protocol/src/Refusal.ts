@@ -26,6 +26,7 @@ export const codes = {
   access_denied: { status: 401, type: 'authentication_error' },
   access_expired: { status: 401, type: 'authentication_error' },
   insufficient_quota: { status: 429, type: 'insufficient_quota' },
+  rate_limit_exceeded: { status: 429, type: 'rate_limit_error' },
   model_not_found: { status: 404, type: 'invalid_request_error' },
   receipt_not_found: { status: 404, type: 'invalid_request_error' },
   not_found: { status: 404, type: 'invalid_request_error' },

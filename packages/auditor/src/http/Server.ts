@@ -3,13 +3,24 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { Refusal } from '@counterfoil/protocol'
 import type { Auditor } from '../Auditor.ts'
 import * as events from '../events.ts'
-import type { Viewer } from '../Pages.ts'
 import * as Params from '../Params.ts'
 import { routes } from '../routes/routes.ts'
+import type { View } from '../View.ts'
 import * as Reply from './Reply.ts'
 
 /** The auditor's HTTP API (`spec/audit.md`); not listening yet. Everything is read-only. */
 export function create(auditor: Auditor): Server {
+  const visits = new Map<string, number>()
+  let minute = 0
+  /** Whether this address has had its requests of the minute. */
+  const isTooMany = (address: string): boolean => {
+    const now = Math.floor(auditor.clock.elapsed() / 60_000)
+    if (now !== minute || visits.size >= Params.addressesMax) visits.clear()
+    minute = now
+    const count = (visits.get(address) ?? 0) + 1
+    visits.set(address, count)
+    return count > Params.requestsPerMinuteMax
+  }
   const server = createServer(
     {
       maxHeaderSize: Params.headerBytesMax,
@@ -19,14 +30,19 @@ export function create(auditor: Auditor): Server {
       noDelay: true,
     },
     (request, response) => {
-      void serve(auditor, request, response)
+      void serve(auditor, request, response, isTooMany)
     },
   )
   server.maxConnections = Params.connectionsMax
   return server
 }
 
-async function serve(auditor: Auditor, request: IncomingMessage, response: ServerResponse): Promise<void> {
+async function serve(
+  auditor: Auditor,
+  request: IncomingMessage,
+  response: ServerResponse,
+  isTooMany: (address: string) => boolean,
+): Promise<void> {
   const [path = '', query = ''] = (request.url ?? '').split('?', 2)
   const name = `${request.method} ${path.replace(/0x[0-9a-f]+/g, ':hex')}`
   request.on('error', () => {})
@@ -41,13 +57,28 @@ async function serve(auditor: Auditor, request: IncomingMessage, response: Serve
       response.setHeader('allow', 'GET')
       throw refused('method_not_allowed', `${path} takes GET.`)
     }
+    const { headers } = request
+    if (headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0) {
+      // Nothing here takes a body: it is not read, so the connection can't be used again.
+      response.setHeader('connection', 'close')
+      throw refused('body_too_large', `${path} takes no body.`)
+    }
+    if (isTooMany(request.socket.remoteAddress ?? '')) {
+      response.setHeader('retry-after', '60')
+      throw refused(
+        'rate_limit_exceeded',
+        `This address has had its ${Params.requestsPerMinuteMax} requests of the minute; wait for the next.`,
+      )
+    }
     await route.handle({
       auditor,
       response,
       params: route.path.exec(path)?.slice(1) ?? [],
       from: fromOf(new URLSearchParams(query)),
-      viewer: viewerOf(auditor, request.headers.authorization),
-      seconds: await auditor.chain.seconds(),
+      view: {
+        viewer: viewerOf(auditor, headers.authorization),
+        seconds: await auditor.chain.seconds(),
+      },
     })
   } catch (error) {
     if (error instanceof Refusal.RefusedError) {
@@ -61,7 +92,7 @@ async function serve(auditor: Auditor, request: IncomingMessage, response: Serve
 }
 
 /** A wrong token is an error: who believes to see everything must not be shown less. */
-function viewerOf({ readers }: Auditor, authorization: string | undefined): Viewer {
+function viewerOf({ readers }: Auditor, authorization: string | undefined): View['viewer'] {
   if (authorization === undefined) return 'anybody'
   const token = /^Bearer (\S{1,512})$/.exec(authorization)?.[1]
   const hash = createHash('sha256')

@@ -1,4 +1,4 @@
-import { Audit, type AuditPage, type Bytes, Claim, Transcript } from '@counterfoil/protocol'
+import { Audit, type AuditPage, type Bytes, Claim, Receipt, Transcript } from '@counterfoil/protocol'
 import * as Store from './Store.ts'
 
 export type State = 'planned' | 'unused' | 'due' | 'sent' | 'bought' | 'opened' | 'lost'
@@ -42,9 +42,16 @@ export function bought(store: Store.Store, nowMs: number): readonly Row[] {
     .map(toRow)
 }
 
-/** All audits of a plan in order of their leaves. */
-export function ofPlan(store: Store.Store, epoch: bigint): readonly Row[] {
-  return Store.sql(store, 'SELECT * FROM audits WHERE epoch = ? ORDER BY leaf').all(epoch).map(toRow)
+/** All audits of a plan as a page shows them, in order; of an answer only its receipt is read. */
+export function leavesOf(store: Store.Store, epoch: bigint): readonly AuditPage.Leaf[] {
+  return Store.sql(
+    store,
+    `SELECT state, secret, audit, statistics, fault, gateway, opened_at,
+            CASE WHEN state = 'opened' THEN json_extract(transcript, '$.receipt') END AS receipt
+     FROM audits WHERE epoch = ? ORDER BY leaf`,
+  )
+    .all(epoch)
+    .map(toLeaf)
 }
 
 export function ofClaim(store: Store.Store, claimId: Bytes.Hex): Row | undefined {
@@ -165,6 +172,24 @@ export function costs(
       audits: Number(row.audits),
       amount: row.amount as bigint,
     }))
+}
+
+function toLeaf(row: Readonly<Record<string, unknown>>): AuditPage.Leaf {
+  const secret = row.secret as Bytes.Hex
+  const audit = Audit.decode(JSON.parse(row.audit as string))
+  const digest = Audit.digest(audit)
+  if (row.state === 'unused') return { state: 'unused', secret, audit: digest }
+  if (row.state !== 'opened') return { state: 'sealed', leaf: Audit.leaf({ secret, audit: digest }) }
+  return {
+    state: 'opened',
+    secret,
+    audit,
+    receipt: Receipt.fromJson(JSON.parse(row.receipt as string)),
+    statistics: row.statistics as Bytes.Hex,
+    gateway: row.gateway as Bytes.Hex,
+    openedAt: Number(row.opened_at),
+    ...(row.fault !== null && { fault: row.fault as AuditPage.Fault }),
+  }
 }
 
 function toRow(row: Readonly<Record<string, unknown>>): Row {

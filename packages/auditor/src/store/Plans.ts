@@ -65,6 +65,11 @@ export function find(store: Store.Store, auditor: Bytes.Hex, number: number): Pl
   return row && toPlan(row, auditor)
 }
 
+/** How many were committed. */
+export function count(store: Store.Store): number {
+  return Number(Store.sql(store, 'SELECT count(number) AS count FROM plans').get()?.count)
+}
+
 export function ofEpoch(store: Store.Store, auditor: Bytes.Hex, epoch: bigint): Plan | undefined {
   const row = Store.sql(store, 'SELECT * FROM plans WHERE epoch = ?').get(epoch)
   return row && toPlan(row, auditor)
