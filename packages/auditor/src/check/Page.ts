@@ -18,18 +18,23 @@ export function html(report: Report): string {
 <title>${escaped(report.summary)}</title>
 <style>
 :root { color-scheme: light dark; --good: #1a7f37; --bad: #cf222e; --open: #9a6700; --line: #8c959f }
+@media (prefers-color-scheme: dark) { :root { --good: #3fb950; --bad: #ff7b72; --open: #d29922 } }
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 46rem; margin: 2rem auto; padding: 0 1rem }
 h1 { font-size: 1.4rem; border-left: .4rem solid var(--${colors[report.outcome]}); padding-left: .8rem }
 h2 { font-size: 1.1rem; margin-top: 2rem }
 table { border-collapse: collapse; width: 100% } td, th { text-align: left; padding: .2rem .8rem .2rem 0; vertical-align: top }
-th { font-weight: 600; white-space: nowrap } code { overflow-wrap: anywhere }
-svg { width: 100%; height: auto } svg text { font-size: 12px; fill: currentColor }
+th { font-weight: 600 } code { font-size: .9em; overflow-wrap: anywhere }
+.facts th { white-space: nowrap; width: 1% } .scores td + td, .scores th + th { text-align: right; white-space: nowrap }
+.scores thead th { border-bottom: 1px solid var(--line) }
+.wide { overflow-x: auto } svg { display: block; width: 100%; min-width: 34rem; height: auto } svg text { font-size: 13px; fill: currentColor }
+.good { color: var(--good) } .bad { color: var(--bad) }
+@media (max-width: 36rem) { .facts th, .facts td { display: block; width: auto; padding: 0 } .facts td { padding-bottom: .5rem } }
 </style>
 </head>
 <body>
 <h1>${escaped(headline(report))}</h1>
 <p>${escaped(report.summary)}.${report.errorBound === null ? '' : ` Chance that this is wrong: at most ${report.errorBound}.`}</p>
-${rows([
+${facts([
   ['API', target.url],
   ['model asked for', target.model],
   ['model in the replies', target.modelInReplies ?? 'not said'],
@@ -47,13 +52,15 @@ ${rows([
   ...(report.detail === null ? [] : [["the API's last error", report.detail] as const]),
 ])}
 <h2>What the answers say</h2>
-${signalsChart(report.signals)}
-<p>Each bar is the range in which the mean score lies (0 is best), the dot what was seen. Honest engines and quantisations stay
-left of the green mark; from the red mark on an API is not called consistent.</p>
-${rows(report.signals.map((one) => [titles[one.signal], effectOf(one)]))}
+<p>Each answer scores from 0 (as the reference would) to 1. The dot is the mean of what was seen, the bar the range in which the
+true mean lies. Honest engines and quantisations stay left of the <span class="good">green mark</span>; from the
+<span class="bad">red mark</span> on an API is not called consistent.</p>
+<div class="wide">${signalsChart(report.signals)}</div>
+${scoresTable(report.signals)}
 <h2>Evidence after each answer</h2>
-${evidenceChart(report)}
-<p>An honest API ever reaches the red line with a chance of at most ${Params.evidenceError}.</p>
+<p>An honest API ever reaches the <span class="bad">red line</span> with a chance of at most ${Params.evidenceError}; there the check
+ends. Below 1 the answers speak for it.</p>
+<div class="wide">${evidenceChart(report)}</div>
 <h2>Also seen</h2>
 ${list(report.findings)}
 <h2>What this does not prove</h2>
@@ -73,13 +80,25 @@ function headline({ outcome }: Report): string {
       : 'Cannot tell'
 }
 
-function effectOf({ answers, effect, low, high }: SignalReport): string {
-  if (effect === null) return 'nothing to count'
-  return `${effect.toFixed(3)}, between ${low.toFixed(3)} and ${high.toFixed(3)}, from ${answers} answers`
+function scoresTable(signals: readonly SignalReport[]): string {
+  const lines = signals.map(({ signal, answers, effect, low, high, evidence }) => {
+    const cells =
+      effect === null
+        ? ['0', 'nothing to count', '', '']
+        : [
+            String(answers),
+            effect.toFixed(3),
+            `${low.toFixed(3)} to ${high.toFixed(3)}`,
+            evidence.toPrecision(2),
+          ]
+    return `<tr><td>${escaped(titles[signal])}</td>${cells.map((cell) => `<td>${escaped(cell)}</td>`).join('')}</tr>`
+  })
+  return `<div class="wide"><table class="scores"><thead><tr><th>score</th><th>answers</th><th>mean</th><th>true mean</th>
+<th>evidence against</th></tr></thead><tbody>${lines.join('\n')}</tbody></table></div>`
 }
 
 function signalsChart(signals: readonly SignalReport[]): string {
-  const x = (value: number) => (180 + 500 * value).toFixed(1)
+  const x = (value: number) => (190 + 490 * value).toFixed(1)
   const bars = signals.map((one, i) => {
     const y = 20 + 36 * i
     const mark = (at: number, color: string) =>
@@ -90,31 +109,33 @@ function signalsChart(signals: readonly SignalReport[]): string {
 ${mark(one.honest, 'good')}${mark(one.faulty, 'bad')}
 ${one.effect === null ? '' : `<circle cx="${x(one.effect)}" cy="${y}" r="5" fill="currentColor"/>`}`
   })
-  return `<svg viewBox="0 0 700 ${20 + 36 * signals.length}" role="img" aria-label="Scores of the signals">${bars.join('\n')}</svg>`
+  const end = 20 + 36 * signals.length
+  return `<svg viewBox="0 0 700 ${end + 10}" role="img" aria-label="Scores of the signals">${bars.join('\n')}
+<text x="${x(0)}" y="${end}" text-anchor="middle">0</text><text x="${x(1)}" y="${end}" text-anchor="middle">1</text></svg>`
 }
 
 function evidenceChart({ observations }: Report): string {
   const values = observations.map((_, i) => Math.log10(Judgement.of(observations.slice(0, i + 1)).evidence))
   const top = Math.log10(1 / Params.evidenceError)
   const [low, high] = [-2, Math.ceil(top) + 1]
-  const y = (value: number) => (180 - (160 * (clamp(value, low, high) - low)) / (high - low)).toFixed(1)
+  const y = (value: number) => (150 - (140 * (clamp(value, low, high) - low)) / (high - low)).toFixed(1)
   const x = (i: number) => (40 + (640 * i) / Math.max(1, values.length)).toFixed(1)
   const points = [0, ...values].map((value, i) => `${x(i)},${y(value)}`).join(' ')
   const label = (value: number, text: string) => `<text x="0" y="${Number(y(value)) + 4}">${text}</text>`
-  return `<svg viewBox="0 0 700 200" role="img" aria-label="Evidence against the reference after each answer">
+  return `<svg viewBox="0 0 700 180" role="img" aria-label="Evidence against the reference after each answer">
 <line x1="40" y1="${y(top)}" x2="680" y2="${y(top)}" stroke="var(--bad)" stroke-width="2"/>
 <line x1="40" y1="${y(0)}" x2="680" y2="${y(0)}" stroke="var(--line)" stroke-width="1"/>
 ${label(top, String(Math.round(1 / Params.evidenceError)))}${label(0, '1')}
 <polyline points="${points}" fill="none" stroke="currentColor" stroke-width="2"/>
-<text x="40" y="198">0</text><text x="650" y="198">${values.length}</text>
+<text x="40" y="172">0</text><text x="680" y="172" text-anchor="end">${values.length} answers</text>
 </svg>`
 }
 
-function rows(pairs: readonly (readonly [name: string, value: string])[]): string {
+function facts(pairs: readonly (readonly [name: string, value: string])[]): string {
   const lines = pairs.map(
     ([name, value]) => `<tr><th>${escaped(name)}</th><td><code>${escaped(value)}</code></td></tr>`,
   )
-  return `<table>${lines.join('\n')}</table>`
+  return `<table class="facts">${lines.join('\n')}</table>`
 }
 
 function list(items: readonly string[]): string {

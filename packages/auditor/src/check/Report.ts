@@ -92,17 +92,18 @@ const doesNotProve = [
   'anything about weights closer to the reference than its own honest quantisations are',
 ]
 
-function summaryOf(result: Result, { model, reference }: Subject): string {
-  if (result.outcome === 'consistent') return `${model} is consistent with ${reference.name}`
+function summaryOf(result: Result, { url, model, reference }: Subject): string {
+  const asked = `${model} at ${new URL(url).host}`
+  if (result.outcome === 'consistent') return `${asked} is consistent with the reference ${reference.name}`
   if (result.outcome === 'not-consistent') {
     const most = Math.max(...result.judgement.signals.map(({ evidenceAgainst }) => evidenceAgainst))
     const by = result.judgement.signals
       .filter(({ evidenceAgainst }) => evidenceAgainst >= Math.min(most, 1 / Params.evidenceError))
       .map(({ signal }) => titles[signal])
-    return `${model} is not consistent with ${reference.name}, by ${by.join(' and ')}`
+    return `${asked} is not consistent with the reference ${reference.name}, by ${by.join(' and ')}`
   }
   const why = result.reason === undefined ? '' : `: ${reasons[result.reason]}`
-  return `it cannot be told whether ${model} is ${reference.name}${why}`
+  return `it cannot be told whether ${asked} serves the reference ${reference.name}${why}`
 }
 
 const reasons: Readonly<Record<NonNullable<Result['reason']>, string>> = {
@@ -149,7 +150,7 @@ function findingsOf(result: Result, { model }: Subject): readonly string[] {
       : []),
     compared === 0
       ? 'no log-probabilities could be compared'
-      : `log-probabilities compared in ${compared} answers`,
+      : `log-probabilities compared in ${counted(compared)}`,
     ...(sampled?.mean !== null && sampled !== undefined && sampled.mean < Params.narrowSampler
       ? [
           'text at temperature 1 is likelier than it should be: the API cuts unlikely tokens or lowers the temperature',
@@ -161,13 +162,21 @@ function findingsOf(result: Result, { model }: Subject): readonly string[] {
 function promptFinding(excess: readonly number[]): string {
   if (excess.length === 0) return 'the API does not say how many tokens a prompt has'
   const off = excess.filter((one) => one !== 0)
-  if (off.length === 0) return `prompt tokens as the reference counts them, in all ${excess.length} answers`
+  if (off.length === 0) return `prompt tokens as the reference counts them, in all ${counted(excess.length)}`
   const [least, most] = [Math.min(...off), Math.max(...off)]
-  const range = least === most ? `${least}` : `${least} to ${most}`
+  const range = least === most ? signed(least) : `${signed(least)} to ${signed(most)}`
   return (
-    `prompt tokens differ from the reference's count by ${range} in ${off.length} of ${excess.length} answers: ` +
+    `prompt tokens differ from the reference's count by ${range} in ${off.length} of ${counted(excess.length)}: ` +
     'a hidden prompt, another chat template, truncation or padded usage'
   )
+}
+
+function counted(answers: number): string {
+  return answers === 1 ? '1 answer' : `${answers} answers`
+}
+
+function signed(tokens: number): string {
+  return tokens > 0 ? `+${tokens}` : `${tokens}`
 }
 
 /** A URL may carry a key in its user part or its query. */

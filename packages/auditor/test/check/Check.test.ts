@@ -172,7 +172,7 @@ describe('report and page', () => {
       requests: 4,
       scorer: fakeScorer([], 5),
     })
-    expect(more.findings.join('\n')).toMatch(/differ from the reference's count by 5 in 4 of 4 answers/)
+    expect(more.findings.join('\n')).toMatch(/differ from the reference's count by \+5 in 4 of 4 answers/)
     expect(more.findings.join('\n')).toMatch(/call the model snapshot/)
     const silent = await report(() => completion('Hi'), { requests: 4, scorer: fakeScorer([], null) })
     expect(silent.findings[0]).toMatch(/does not say how many tokens/)

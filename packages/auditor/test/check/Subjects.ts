@@ -16,7 +16,7 @@ export type Subject = {
 }
 
 const honest = { greedy: 165, sampled: 95 }
-const cheat = { greedy: 60, sampled: 40 }
+const cheat = { greedy: 24, sampled: 16 }
 
 /** The honest ones are more than a thousand, and of each cheat there are two hundred on both servers together. */
 export const subjects: readonly Subject[] = [
