@@ -16,3 +16,27 @@ export const runtimeTimeoutMs = 2_000
 export const runtimeBytesMax = 65_536
 /** One redraw of a moving line. */
 export const statusIntervalMs = 100
+
+/** Records of a calibration on disk: ten million tokens at 16 hexadecimal digits. */
+export const recordsFileBytesMax = 268_435_456
+/** Between two writes of the records while they grow: a kill loses no more than this. */
+export const recordsIntervalMs = 1_000
+/** A calibration has at most 2,000 scores and 64 machines. */
+export const calibrationFileBytesMax = 1_048_576
+/** One page, bundle or history of an auditor. */
+export const auditorTimeoutMs = 30_000
+/** A history of 8,192 audits. */
+export const historyBytesMax = 16_777_216
+/** A provider is asked for its offers and manifests; one that takes longer is listed as silent. */
+export const providerTimeoutMs = 5_000
+/** 1,024 offers of 640 characters, or a manifest. */
+export const offersBytesMax = 1_048_576
+/** The newest receipts, where nothing else is asked for. */
+export const receiptsShown = 20
+/** A network of one machine holds about 1 GB: two engines of 330 MB, database, chain, gateway. */
+export const freeMemoryBytes = 1_200_000_000
+/** Below the first the model and a fresh database hardly fit; below the second claims, roots and receipts soon fill it. */
+export const freeDiskBytesLeast = 500_000_000
+export const freeDiskBytes = 2_000_000_000
+/** Blocks come every second or so; a minute's difference puts claims into other epochs than the chain's. */
+export const clockApartSecondsMax = 60

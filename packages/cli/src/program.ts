@@ -13,14 +13,19 @@ const commands: Readonly<Record<string, () => Promise<Command>>> = {
   logs: async () => (await import('./commands/logs.ts')).logs(),
   ask: async () => (await import('./commands/ask.ts')).ask(),
   chat: async () => (await import('./commands/chat.ts')).chat(),
+  receipts: async () => (await import('./commands/receipts.ts')).receipts(),
   verify: async () => (await import('./commands/verify.ts')).verify(),
   check: async () => (await import('./commands/check.ts')).check(),
   audit: async () => (await import('./commands/audit.ts')).audit(),
   calibrate: async () => (await import('./commands/calibrate.ts')).calibrate(),
   recheck: async () => (await import('./commands/recheck.ts')).recheck(),
+  providers: async () => (await import('./commands/providers.ts')).providers(),
   models: async () => (await import('./commands/models.ts')).models(),
   pull: async () => (await import('./commands/pull.ts')).pull(),
   keys: async () => (await import('./commands/keys.ts')).keys(),
+  doctor: async () => (await import('./commands/doctor.ts')).doctor(),
+  config: async () => (await import('./commands/config.ts')).config(),
+  completion: async () => (await import('./commands/completion.ts')).completion(),
 }
 
 const help = `

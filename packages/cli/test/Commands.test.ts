@@ -22,6 +22,11 @@ const commands = [
   'models',
   'pull',
   'keys',
+  'receipts',
+  'providers',
+  'doctor',
+  'config',
+  'completion',
 ] as const
 
 test.each([[], ...commands.map((name) => [name, '--help'])])('help %s', async (...args) => {

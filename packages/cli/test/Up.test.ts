@@ -83,6 +83,20 @@ test('up stays up; ask, verify, keys and a second up use it; down ends it and le
   expect(again.stderr).toContain(`a network runs in ${own.dir} already (process ${child.pid}): using it`)
   expect(again.stdout).toContain('+ signed     holds')
 
+  const doctor = await foil(own.dir, ['doctor', '--json'])
+  expect(doctor.code).toBe(0)
+  expect(JSON.parse(doctor.stdout)).toMatchObject({ healthy: true, warnings: 0 })
+  const providers = await foil(own.dir, ['providers', '--json'])
+  expect(JSON.parse(providers.stdout)).toMatchObject({
+    providers: [1, 2].map(() => ({
+      standing: 'serving',
+      stake: '1000000000',
+      offers: [{ name: model.name }],
+    })),
+  })
+  const receipts = await foil(own.dir, ['receipts', '--json'])
+  expect(JSON.parse(receipts.stdout)).toMatchObject({ kept: 2, damaged: [] })
+
   const keys = await foil(own.dir, ['keys', '--json'])
   expect(JSON.parse(keys.stdout)).toMatchObject({
     apiKeys: [{ name: 'local' }],

@@ -1,6 +1,6 @@
 import { Transcript } from '@counterfoil/protocol'
 import { follow } from '@counterfoil/sdk'
-import { RunFile, Testnet } from '@counterfoil/testnet'
+import { RunFile, Testnet, Params as testnetParams } from '@counterfoil/testnet'
 import { Command } from 'commander'
 import * as Connection from '../Connection.ts'
 import { type ExitCode, exitCodes, Failure } from '../Failure.ts'
@@ -9,6 +9,7 @@ import * as Ladder from '../Ladder.ts'
 import * as ModelProgress from '../ModelProgress.ts'
 import { integer } from '../Option.ts'
 import * as Params from '../Params.ts'
+import * as PortHolder from '../PortHolder.ts'
 import type * as Question from '../Question.ts'
 import { action, type Setting } from '../Setting.ts'
 import * as Slip from '../Slip.ts'
@@ -53,6 +54,11 @@ async function run(setting: Setting, options: Options): Promise<ExitCode> {
       ? `ready in ${seconds} s: ${testnet.network.name}, chain ${testnet.network.chainId}`
       : `a network runs in ${home} already (process ${pid}): using it`,
   )
+  const port = Number(new URL(testnet.url).port)
+  if (testnet.started && options.port === undefined && port !== testnetParams.gatewayPort)
+    terminal.note(
+      `port ${testnetParams.gatewayPort} is taken by ${PortHolder.describe(testnetParams.gatewayPort)}: the gateway listens on ${port} instead`,
+    )
   const signalled = new Promise<'signal'>((resolve) => {
     // For good: Ctrl-C comes from the terminal and once more from npm, and the second must not kill what is ending.
     process.on('SIGINT', () => resolve('signal')).on('SIGTERM', () => resolve('signal'))
@@ -108,7 +114,9 @@ async function serve(setting: Setting, options: Options, testnet: Testnet.Testne
   if (terminal.json) {
     const { network, model, apiKey, started } = testnet
     terminal.document({ baseURL, apiKey, model, network, started, ...(answer && { answer }) })
-  } else guide(terminal, baseURL, testnet)
+  } else if (testnet.started && options.once)
+    terminal.print(`\nthis network ends now; keep one with: ${terminal.colors.bold('foil up')}`)
+  else guide(terminal, baseURL, testnet)
   if (testnet.started && !options.once) terminal.note(terminal.dim('Ctrl-C ends the network'))
 }
 

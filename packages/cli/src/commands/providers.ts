@@ -1,0 +1,53 @@
+import { readFileSync } from 'node:fs'
+import { Network } from '@counterfoil/protocol'
+import { Command } from 'commander'
+import * as Home from '../Home.ts'
+import * as Offers from '../Offers.ts'
+import { action, type Setting } from '../Setting.ts'
+import { amount, decimal } from '../Slip.ts'
+
+export function providers(): Command {
+  return new Command('providers')
+    .description('list who serves what at which price, asked of each provider now')
+    .option('--network <file>', "the network to look at; left out, this home's")
+    .action(action<{ readonly network?: string }, []>(run))
+}
+
+async function run({ home, terminal }: Setting, { network: file }: { readonly network?: string }) {
+  const network =
+    file === undefined ? Home.network(home) : Network.fromJson(JSON.parse(readFileSync(file, 'utf8')))
+  const sellers = await Offers.sellers(network)
+  if (terminal.json) {
+    terminal.document({
+      network: network.name,
+      providers: sellers.map(({ offers, exitsAt, reason, ...rest }) => ({
+        ...rest,
+        exitsAt: exitsAt ?? null,
+        reason: reason ?? null,
+        offers: offers.map(({ offer, name }) => ({ name: name ?? null, ...offer })),
+      })),
+    })
+    return undefined
+  }
+  const { bold, dim, green, red, yellow } = terminal.colors
+  terminal.print(bold(`${sellers.length} registered on ${network.name}, chain ${network.chainId}`))
+  for (const { provider, endpoint, stake, standing, reason, exitsAt, offers } of sellers) {
+    const paint = { serving: green, leaving: yellow, silent: yellow, faulty: red }[standing]
+    const until =
+      exitsAt === undefined
+        ? ''
+        : `, may take its stake from ${new Date(exitsAt * 1000).toISOString().slice(0, 16)}Z`
+    terminal.print(
+      `  ${provider}  ${paint(standing)}${reason ? `: ${reason}` : ''}${until}  ${dim(`${endpoint}, stake ${amount(stake)}`)}`,
+    )
+    for (const { offer, name } of offers) {
+      const { prompt, cached, output } = offer.prices
+      terminal.print(
+        `    ${name ?? offer.model}  ${decimal(prompt)} prompt, ${decimal(cached)} cached, ${decimal(output)} output ` +
+          `a million tokens${dim(`, ${offer.limits.contextTokens} tokens of context, until ${new Date(offer.validity.notAfter * 1000).toISOString().slice(0, 16)}Z`)}`,
+      )
+    }
+  }
+  if (sellers.length === 0) terminal.print('  nobody yet; serve a model with: foil join --network <file>')
+  return undefined
+}

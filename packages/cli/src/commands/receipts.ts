@@ -1,0 +1,111 @@
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { Bytes, Transcript } from '@counterfoil/protocol'
+import { Command } from 'commander'
+import { Failure } from '../Failure.ts'
+import * as Home from '../Home.ts'
+import { integer } from '../Option.ts'
+import * as Params from '../Params.ts'
+import { action, type Setting } from '../Setting.ts'
+import * as Slip from '../Slip.ts'
+
+export function receipts(): Command {
+  const command = new Command('receipts').description('the answers that were kept here').helpCommand(false)
+  command
+    .command('list', { isDefault: true })
+    .description('the newest first: when, from which model, for how much')
+    .option('-n, --limit <n>', 'at most so many', integer(1, 1_000_000), Params.receiptsShown)
+    .action(action<{ readonly limit: number }, []>(list))
+  command
+    .command('show')
+    .description('one of them: its receipt, its question and its answer')
+    .argument('<id>', 'its id, or how it begins')
+    .action(action<object, [string]>(show))
+  return command
+}
+
+type Kept = { readonly id: string; readonly transcript: Transcript.Transcript | undefined }
+
+async function list({ home, terminal }: Setting, { limit }: { readonly limit: number }): Promise<undefined> {
+  const all = ids(home).map((id): Kept => ({ id, transcript: load(home, id) }))
+  const readable = all.flatMap(({ id, transcript }) => (transcript ? [{ id, transcript }] : []))
+  const damaged = all.filter(({ transcript }) => transcript === undefined).map(({ id }) => id)
+  const startedAt = ({ transcript }: { readonly transcript: Transcript.Transcript }) =>
+    transcript.receipt.claim.time.started
+  const shown = readable.sort((a, b) => startedAt(b) - startedAt(a)).slice(0, limit)
+  const rows = await Promise.all(
+    shown.map(async ({ transcript }) => ({
+      startedAt: new Date(transcript.receipt.claim.time.started).toISOString(),
+      ...(await Slip.of(transcript.receipt, { home })),
+    })),
+  )
+  if (terminal.json) {
+    terminal.document({ dir: Home.paths.receipts(home), kept: readable.length, damaged, receipts: rows })
+    return undefined
+  }
+  const { bold, dim, red } = terminal.colors
+  terminal.print(bold(`${readable.length} kept in ${Home.paths.receipts(home)}`))
+  for (const { id, startedAt: at, model, usage, finish, amount } of rows)
+    terminal.print(
+      `  ${id}  ${at.slice(0, 19)}Z  ${model.name ?? model.id}  ${dim(`${usage.promptTokens} in, ${usage.outputTokens} out, ${finish}`)}  ${amount.decimal}`,
+    )
+  if (readable.length > rows.length)
+    terminal.print(dim(`  and ${readable.length - rows.length} older: foil receipts list -n <n>`))
+  for (const id of damaged) terminal.print(red(`  ${id} cannot be read: move it away, or restore it`))
+  if (all.length === 0) terminal.print("  nothing yet; ask something with: foil ask 'question'")
+  return undefined
+}
+
+async function show({ home, terminal }: Setting, _: object, beginning: string): Promise<undefined> {
+  const id = find(home, beginning)
+  const path = Home.paths.receipt(home, id)
+  const transcript = load(home, id)
+  if (!transcript) throw new Failure(`${path} cannot be read as a transcript`, 'move it away, or restore it')
+  const slip = await Slip.of(transcript.receipt, { home })
+  const { job, output, nonceFrom } = transcript
+  if (terminal.json) {
+    terminal.document({ receipt: slip, job, output, nonceFrom, transcript: path })
+    return undefined
+  }
+  const { bold, dim } = terminal.colors
+  for (const { role, content } of job.messages) say(terminal, bold(role), content)
+  for (const { message } of output.choices) say(terminal, bold('answer'), message.content)
+  terminal.print()
+  Slip.print(terminal, slip)
+  terminal.print(dim(`  kept in ${path}; check it with: foil verify ${id} --offline`))
+  return undefined
+}
+
+function say(terminal: Setting['terminal'], who: string, content: unknown): void {
+  terminal.print(who)
+  terminal.write(`${typeof content === 'string' ? content : JSON.stringify(content)}\n`)
+}
+
+function find(home: string, beginning: string): Bytes.Hex {
+  const found = ids(home).filter((id) => id.startsWith(beginning.toLowerCase()))
+  const [id] = found
+  if (id === undefined || !Bytes.isHex(id, 32))
+    throw new Failure(`there is no receipt ${beginning} in ${Home.paths.receipts(home)}`, 'see foil receipts')
+  if (found.length > 1)
+    throw new Failure(`${found.length} receipts begin with ${beginning}`, 'write more of its id')
+  return id
+}
+
+function ids(home: string): readonly string[] {
+  const dir = Home.paths.receipts(home)
+  if (!existsSync(dir)) return []
+  return readdirSync(dir)
+    .filter((name) => /^0x[0-9a-f]{64}\.json$/.test(name))
+    .map((name) => name.slice(0, -'.json'.length))
+}
+
+/** Undefined where the file is not a transcript: one damaged file must not hide the others. */
+function load(home: string, id: string): Transcript.Transcript | undefined {
+  try {
+    return Transcript.fromJson(
+      JSON.parse(readFileSync(join(Home.paths.receipts(home), `${id}.json`), 'utf8')),
+    )
+  } catch {
+    return undefined
+  }
+}
