@@ -72,13 +72,16 @@ export async function publish(wallet: Wallet, modelId: Bytes.Hex): Promise<void>
 /** Registers the wallet's account as a provider with stake, its present endpoint, and a receipt key. */
 export async function enroll(
   wallet: Wallet,
-  { endpoint, key }: { readonly endpoint: string; readonly key: ReceiptKey },
+  {
+    endpoint,
+    key,
+    stake = Params.stakeMicros,
+  }: { readonly endpoint: string; readonly key: ReceiptKey; readonly stake?: bigint },
 ): Promise<void> {
   const address = lower(wallet.account.address)
   const known = await Providers.read(wallet, address)
   if (known === undefined) {
     const { contracts } = wallet.network
-    const stake = Params.stakeMicros
     await supply(wallet, stake)
     await Stable.approve(wallet, { spender: contracts.providers, amount: stake })
     await Providers.register(wallet, { endpoint, stake })
@@ -94,9 +97,12 @@ export async function enroll(
 /** The wallet's open channel to `payee` for vouchers of `signer`; opened when there is none, filled up when low. */
 export async function channel(
   wallet: Wallet,
-  { payee, signer }: { readonly payee: Bytes.Hex; readonly signer: Bytes.Hex },
+  {
+    payee,
+    signer,
+    amount = Params.channelMicros,
+  }: { readonly payee: Bytes.Hex; readonly signer: Bytes.Hex; readonly amount?: bigint },
 ): Promise<Bytes.Hex> {
-  const amount = Params.channelMicros
   const id = await findChannel(wallet, { payee, signer })
   const open = id === undefined ? undefined : await Channels.read(wallet, id, { at: 'latest' })
   const missing = amount - (open === undefined ? 0n : open.deposit - open.redeemed)

@@ -86,3 +86,6 @@ export const providerContext = 2048
 
 /** Providers of a development network redeem often, so that money is seen to move (production: hourly). */
 export const redeemSeconds = 10
+
+/** A provider's store is copied to be looked at; one that changes meanwhile is copied again, this often. */
+export const storeCopiesMax = 50

@@ -1,0 +1,201 @@
+import { copyFileSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
+import { type Chain, Channels, connect, Roots, Stable, Time } from '@counterfoil/chain'
+import { channels as channelsContract } from '@counterfoil/contracts/abi'
+import { type Bytes, Network } from '@counterfoil/protocol'
+import pg from 'pg'
+import * as Params from '../Params.ts'
+import type { Answer, Batch, ChainFacts, Facts, GatewayFacts, ProviderFacts } from './Facts.ts'
+
+export type Options = {
+  /** Home of a network, running or not but for its database and its chain. */
+  readonly home: string
+  readonly databaseUrl: string
+  /** What clients were told, where somebody wrote it down. */
+  readonly answers?: readonly Answer[]
+  /** What was ever put on each API key, by its id. */
+  readonly granted?: ReadonlyMap<string, bigint>
+}
+
+/**
+ * All books of a network, in the order in which money moves: providers, gateway, chain.
+ * @throws {BusyError} where a provider's store never stands still; and when database or chain are away.
+ */
+export async function gather(options: Options): Promise<Facts> {
+  const { home, answers = [], granted } = options
+  const network = Network.fromJson(JSON.parse(readFileSync(join(home, 'network.json'), 'utf8')))
+  const chain = connect(network)
+  const epoch = Time.epochAt(network, await Time.now(chain))
+  const stores = readdirSync(home).filter((name) => existsSync(join(home, name, storeFile)))
+  const providers = stores.sort().map((name) => readProvider(join(home, name), name, epoch))
+  const gateway = await readGateway(options.databaseUrl, granted)
+  return { chain: await readChain(chain, providers, gateway), providers, gateway, answers }
+}
+
+const storeFile = 'provider.sqlite'
+
+/** A provider's store as its last commit left it. The daemon holds the file alone, so a copy of file and log is read. */
+function readProvider(dir: string, name: string, epoch: bigint): ProviderFacts {
+  const copy = mkdtempSync(join(tmpdir(), 'counterfoil-money-'))
+  try {
+    copyWhole(dir, copy)
+    const db = new DatabaseSync(join(copy, storeFile), { readBigInts: true })
+    try {
+      const rows = (sql: string) =>
+        db
+          .prepare(sql)
+          .all()
+          .map((row) => ({ ...row }))
+      return {
+        name,
+        epoch,
+        claims: rows(
+          `SELECT claim_id AS claimId, key_id AS keyId, sequence, epoch, channel, model, request, amount, state FROM claims`,
+        ) as unknown as ProviderFacts['claims'],
+        lines: rows('SELECT channel, model, cumulative, epoch FROM vouchers').map((row) => ({
+          channel: String(row.channel),
+          model: String(row.model),
+          cumulative: BigInt(row.cumulative as string),
+          epoch: BigInt(row.epoch as string),
+        })),
+        batches: rows(
+          'SELECT key_id AS keyId, epoch, first, end, root FROM batches',
+        ) as unknown as ProviderFacts['batches'],
+      }
+    } finally {
+      db.close()
+    }
+  } finally {
+    rmSync(copy, { recursive: true })
+  }
+}
+
+/** File and log belong together only where neither changed while they were copied. */
+function copyWhole(from: string, to: string): void {
+  const parts = [storeFile, `${storeFile}-wal`]
+  const look = () =>
+    parts
+      .map((part) => join(from, part))
+      .map((path) => (existsSync(path) ? `${statSync(path).mtimeMs} ${statSync(path).size}` : ''))
+      .join()
+  for (let attempt = 0; attempt < Params.storeCopiesMax; attempt++) {
+    const before = look()
+    for (const part of parts) {
+      rmSync(join(to, part), { force: true })
+      if (existsSync(join(from, part))) copyFileSync(join(from, part), join(to, part))
+    }
+    if (look() === before) return
+  }
+  throw new BusyError(from)
+}
+
+async function readGateway(url: string, granted: Options['granted']): Promise<GatewayFacts> {
+  const client = new pg.Client({ connectionString: url })
+  await client.connect()
+  try {
+    // One snapshot of all tables.
+    await client.query('begin isolation level repeatable read read only')
+    const rows = async (sql: string) => (await client.query<Record<string, string>>(sql)).rows
+    const keys = await rows(
+      `select id, balance, reserved, coalesce((select sum(amount - (select coalesce(sum(spends.amount), 0)
+         from spends where spends.lease = leases.id)) from leases where leases.key_id = api_keys.id and open), 0) as leased
+       from api_keys`,
+    )
+    const requests = await rows('select request, key_id, state, reserved from requests')
+    const receipts = await rows(
+      'select request, key_id, claim_id, channel, model, amount, acknowledged, transcript from receipts',
+    )
+    const lines = await rows('select channel, model, cumulative, epoch from lines')
+    const refused = await rows('select claim_id, request, reason from refused_claims')
+    return {
+      keys: keys.map(({ id = '', balance, reserved, leased }) => ({
+        id,
+        balance: BigInt(balance ?? 0) + BigInt(leased ?? 0),
+        reserved: BigInt(reserved ?? 0),
+        ...(granted?.has(id) && { granted: granted.get(id) ?? 0n }),
+      })),
+      requests: requests.map(({ request = '', key_id: keyId = '', state, reserved }) => ({
+        ...{ request, keyId, state: state as GatewayFacts['requests'][number]['state'] },
+        reserved: BigInt(reserved ?? 0),
+      })),
+      receipts: receipts.map(
+        ({ request = '', key_id: keyId = '', claim_id: claimId = '', channel = '', model = '', ...row }) => ({
+          ...{ request, keyId, claimId, channel, model },
+          amount: BigInt(row.amount ?? 0),
+          acknowledged: (row.acknowledged as unknown) === true,
+          content: contentOf(row.transcript ?? ''),
+        }),
+      ),
+      lines: lines.map(({ channel = '', model = '', cumulative, epoch }) => ({
+        ...{ channel, model },
+        ...{ cumulative: BigInt(cumulative ?? 0), epoch: BigInt(epoch ?? 0) },
+      })),
+      refused: refused.map(({ claim_id: claimId = '', request = '', reason = '' }) => ({
+        ...{ claimId, request, reason },
+      })),
+    }
+  } finally {
+    await client.end()
+  }
+}
+
+function contentOf(transcript: string): string {
+  const { output } = JSON.parse(transcript) as { output: { choices: { message: { content: string } }[] } }
+  return output.choices[0]?.message.content ?? ''
+}
+
+async function readChain(
+  chain: Chain,
+  providers: readonly ProviderFacts[],
+  gateway: GatewayFacts,
+): Promise<ChainFacts> {
+  const models = new Set(
+    [...providers.flatMap(({ lines }) => lines), ...gateway.lines].map(({ model }) => model),
+  )
+  const held = () => Stable.balance(chain, chain.network.contracts.channels)
+  for (;;) {
+    const before = await held()
+    const channels = await readChannels(chain, [...models] as Bytes.Hex[])
+    const batches: Batch[] = []
+    for (const { keyId, epoch } of providers.flatMap((one) => one.batches)) {
+      const batch = await Roots.read(chain, keyId as Bytes.Hex, epoch, { at: 'finalized' })
+      if (batch) batches.push({ keyId, epoch, first: batch.first, end: batch.end, root: batch.root })
+    }
+    // Finalized blocks move on while we read: where money moved with them, read again.
+    if ((await held()) === before) return { held: before, channels, batches }
+  }
+}
+
+async function readChannels(chain: Chain, models: readonly Bytes.Hex[]): Promise<ChainFacts['channels']> {
+  const opened = await chain.publicClient.getContractEvents({
+    address: chain.network.contracts.channels,
+    abi: channelsContract.abi,
+    eventName: 'Opened',
+    fromBlock: 0n,
+    toBlock: 'finalized',
+    strict: true,
+  })
+  const found: ChainFacts['channels'][number][] = []
+  for (const { id } of opened.map((event) => event.args)) {
+    const channel = await Channels.read(chain, id)
+    if (!channel) continue
+    const lines = []
+    for (const model of models)
+      lines.push({ model, redeemed: (await Channels.line(chain, id, model)).redeemed })
+    const { deposit, redeemed, closed } = channel
+    found.push({ id, deposit, redeemed, closed, lines })
+  }
+  return found
+}
+
+/** A provider writes so fast that no whole copy of its store could be made. */
+export class BusyError extends Error {
+  override readonly name = 'Gather.BusyError'
+  constructor(dir: string) {
+    super(
+      `the store in ${dir} changed during each of ${Params.storeCopiesMax} copies: look again when it is less busy`,
+    )
+  }
+}
