@@ -1,4 +1,4 @@
-import { type Job, Refusal } from '@counterfoil/protocol'
+import { type Job, type Policy, Refusal } from '@counterfoil/protocol'
 import * as Account from './Account.ts'
 import type { Clock } from './Clock.ts'
 import type { Candidate, Directory } from './Directory.ts'
@@ -8,13 +8,14 @@ import type { Payments } from './Payments.ts'
 /** Hands out the providers' credit, so that what is sent will not be refused for want of it. */
 export type Capacity = {
   /**
-   * The best offer with credit for the job, held until {@link Capacity.release}. Where credit is short it is paid for, then
-   * waited for, up to `capacityMs`.
+   * The best offer with credit for the job, of a provider that stands as the policy demands, held until
+   * {@link Capacity.release}. Where credit is short it is paid for, then waited for, up to `capacityMs`.
    */
   acquire(
     job: Job.Job,
     excluded: ReadonlySet<Account.Account>,
     signal: AbortSignal,
+    policy: Policy.Policy,
   ): Promise<Candidate | Refusal.Refusal>
   release(candidate: Candidate): void
   /** Credit may have become free. */
@@ -71,10 +72,10 @@ export function create(options: Options): Capacity {
   }
 
   return {
-    async acquire(job, excluded, signal) {
+    async acquire(job, excluded, signal, policy) {
       const deadline = clock.monotonicMs() + limits.capacityMs
       for (;;) {
-        const candidates = directory.candidates(job, excluded)
+        const candidates = directory.candidates(job, excluded, policy)
         const fitting = candidates.find(({ account, price }) => Account.free(account) >= price)
         if (fitting) return take(fitting)
         const hopeful = candidates.filter(({ account, price }) => Account.freeAtBest(account) >= price)

@@ -6,7 +6,9 @@ import {
   Network,
   Offer,
   P256,
+  type Policy,
   ProviderHttp,
+  type Verdict,
 } from '@counterfoil/protocol'
 import * as Account from './Account.ts'
 import type { ChainReader, ChainView } from './ChainView.ts'
@@ -37,8 +39,19 @@ export type Directory = {
   models(): readonly Model[]
   /** The model of a label or of a model id. */
   resolve(name: string): Model | undefined
-  /** Offers that can serve the job, the best first; those set aside or `excluded` are left out. */
-  candidates(job: Job.Job, excluded: ReadonlySet<Account.Account>): readonly Candidate[]
+  /** The words of a model's manifest about its weights; empty while nobody has shown it. */
+  quantization(model: Bytes.Hex): string
+  /** Offers that can serve the job, the best first; those set aside, `excluded` or below the policy are left out. */
+  candidates(
+    job: Job.Job,
+    excluded: ReadonlySet<Account.Account>,
+    policy: Policy.Policy,
+  ): readonly Candidate[]
+  /** Why nobody who offers the model may serve this policy; empty where somebody may, or nobody offers it. */
+  objections(
+    model: Bytes.Hex,
+    policy: Policy.Policy,
+  ): readonly { readonly provider: Bytes.Hex; readonly reason: Verdict.Reason }[]
   /** Reads channels, endpoints and offers again. */
   refresh(): Promise<void>
   close(): Promise<void>
@@ -56,6 +69,8 @@ export type Options = {
   readonly limits: Params.Limits
   readonly p256: P256.P256
   readonly events: Events
+  /** Why a provider may not have work for this offer under this policy, by its audits. */
+  readonly objection: (offer: Offer.Offer, policy: Policy.Policy) => Verdict.Reason | undefined
   /** A provider answered: agree with it on vouchers and unpaid claims, the first time (while `unusable`) before work. */
   readonly onReached: (account: Account.Account) => Promise<void>
 }
@@ -182,7 +197,9 @@ export function create(options: Options): Directory {
     models: () =>
       collect(
         inOrder().flatMap((account) =>
-          account.unusable === undefined ? account.offers.filter(isValid) : [],
+          account.unusable === undefined
+            ? account.offers.filter((one) => isValid(one) && !options.objection(one.offer, signedOnly))
+            : [],
         ),
       ),
     // Of providers that are away too: their model exists, and is back when they are.
@@ -190,13 +207,15 @@ export function create(options: Options): Directory {
       collect(inOrder().flatMap(({ offers }) => offers)).find(
         ({ id, manifest }) => id === name || manifest?.name === name,
       ),
-    candidates(job, excluded) {
+    quantization: (model) => manifests.get(model)?.quantization ?? '',
+    candidates(job, excluded, policy) {
       const now = clock.monotonicMs()
       return inOrder()
         .filter((one) => one.unusable === undefined && one.asideUntil <= now && !excluded.has(one))
         .flatMap((account) => {
           const offers = account.offers.filter(
-            (signed) => signed.offer.model === job.model && isValid(signed),
+            (signed) =>
+              signed.offer.model === job.model && isValid(signed) && !options.objection(signed.offer, policy),
           )
           const [best] = offers
             .map((offer) => ({ account, offer, price: Account.worstCase(job, offer.offer) }))
@@ -210,6 +229,19 @@ export function create(options: Options): Directory {
             a.account.lastUsed - b.account.lastUsed,
         )
     },
+    objections(model, policy) {
+      const objected = inOrder().flatMap((account) =>
+        account.unusable === undefined
+          ? account.offers
+              .filter((signed) => signed.offer.model === model && isValid(signed))
+              .map(({ offer }) => ({ provider: account.payee, reason: options.objection(offer, policy) }))
+          : [],
+      )
+      // One that nothing is said against is enough.
+      return objected.every(({ reason }) => reason)
+        ? objected.flatMap(({ provider, reason }) => (reason ? [{ provider, reason }] : []))
+        : []
+    },
     refresh: async () => {
       await Promise.all(options.channels.map(refreshOne))
     },
@@ -218,6 +250,9 @@ export function create(options: Options): Directory {
     },
   }
 }
+
+/** What every caller asks at least: a convicted provider is nobody's. */
+const signedOnly: Policy.Policy = { least: 'signed' }
 
 function compare(a: bigint, b: bigint): number {
   return a < b ? -1 : a > b ? 1 : 0

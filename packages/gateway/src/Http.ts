@@ -67,6 +67,8 @@ export function sendRefusal(response: ServerResponse, refusal: Refusal.Refusal):
   const { status } = Refusal.codes[refusal.code]
   const headers: Record<string, string> = {}
   if (status === 503) headers['retry-after'] = `${Params.retryAfterSeconds}`
+  // Asked again at once it would be the same: OpenAI's clients retry every 5xx otherwise.
+  if (refusal.code === 'policy_not_met') headers['x-should-retry'] = 'false'
   if (status === 401) headers['www-authenticate'] = 'Bearer'
   // The rest of a body that nobody will read would keep the connection busy.
   if (!response.req.complete) headers.connection = 'close'

@@ -1,10 +1,12 @@
 import { type Kysely, sql } from 'kysely'
 import type { Migration } from 'kysely/migration'
+import * as Audits from './audit/Migration.ts'
 
 /** Steps of the tables, in order of their names; one that has been released is never edited, a change is a new one. */
 export const migrations: Record<string, Migration> = {
   '0001_start': { up: start },
   '0002_ledger': { up: ledger },
+  '0003_audits': { up: Audits.up },
 }
 
 async function start(db: Kysely<unknown>): Promise<void> {

@@ -44,6 +44,8 @@ export const limits = {
   chainAwayMs: 15_000,
   /** Roots of answers that lack their inclusion proof are looked for this often. */
   inclusionMs: 5_000,
+  /** What trusted auditors have found is read this often: a convicted provider gets no work from then on. */
+  auditPollMs: 1_000,
   /** Other gateways on this database have this long to show themselves after it came back, before they count as dead. */
   ownerGraceMs: 5_000,
   /** A job of a gateway that died is given up when no claim for it has turned up by then. */

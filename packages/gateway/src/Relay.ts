@@ -4,6 +4,7 @@ import {
   type Nonce,
   Offer,
   type P256,
+  type Policy,
   Refusal,
   type Transcript,
 } from '@counterfoil/protocol'
@@ -47,6 +48,7 @@ export type Ask = {
   readonly salts: Nonce.Salts
   readonly job: Job.Job
   readonly label: string
+  readonly policy: Policy.Policy
 }
 
 /** Who takes the answer. */
@@ -76,7 +78,7 @@ async function attempt(relay: Relay, ask: Ask, caller: Caller, mine: bigint[]): 
   // has a running attempt at every moment, so whoever finds it after a crash finds whom to ask how it ended.
   let before: Before | undefined
   for (let count = 1; count <= Params.attemptsMax && !caller.signal.aborted; count++) {
-    const candidate = await relay.capacity.acquire(ask.job, excluded, caller.signal)
+    const candidate = await relay.capacity.acquire(ask.job, excluded, caller.signal, ask.policy)
     if (!('account' in candidate)) {
       refusal ??= candidate
       break

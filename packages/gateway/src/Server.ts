@@ -5,6 +5,7 @@ import * as ApiKeys from './ApiKeys.ts'
 import * as Http from './Http.ts'
 import * as Params from './Params.ts'
 import * as Reply from './Reply.ts'
+import * as audits from './routes/audits.ts'
 import type { Context } from './routes/Context.ts'
 import * as chat from './routes/chat.ts'
 import * as health from './routes/health.ts'
@@ -60,6 +61,7 @@ const routes: readonly Route[] = [
     open: true,
     handle: ({ network }, { response }) => Http.sendJson(response, 200, network),
   },
+  ...audits.routes,
   {
     path: /^\/healthz()$/,
     method: 'GET',

@@ -1,6 +1,9 @@
-import { readFileSync } from 'node:fs'
-import { Bytes, Network } from '@counterfoil/protocol'
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { Bytes, Calibration, Network, SampledParams } from '@counterfoil/protocol'
 import { z } from 'zod'
+import * as AuditParams from './audit/Params.ts'
+import * as Trust from './audit/Trust.ts'
 import * as Params from './Params.ts'
 
 /** All that a gateway needs to know to run. The private key stays in memory; the environment holds its file's path. */
@@ -14,6 +17,8 @@ export type Config = {
   readonly channels: readonly Bytes.Hex[]
   readonly logLevel: string
   readonly limits: Params.Limits
+  /** Auditors whose findings it acts on; nobody's where left out. */
+  readonly trust?: Trust.Trust
 }
 
 const levels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const
@@ -40,6 +45,24 @@ const schema = z.object({
       (list) => list.length <= Params.channelsMax && list.every((one) => Bytes.isHex(one, 32)),
       `must be at most ${Params.channelsMax} channel ids of 0x and 64 lower-case hexadecimal digits, separated by commas`,
     ),
+  GATEWAY_AUDITORS_FILE: z.string().min(1).optional(),
+  GATEWAY_CALIBRATIONS: z.string().min(1).optional(),
+  GATEWAY_MACHINES_MIN: z.coerce
+    .number({ error: 'must be a number of machines' })
+    .int()
+    .min(1)
+    .max(64)
+    .default(2),
+  GATEWAY_AUDIT_DELAY_SECONDS: z.coerce
+    .number({ error: 'must be a number of seconds' })
+    .int()
+    .min(0)
+    .max(31_536_000)
+    .default(SampledParams.publicDelaySeconds),
+  GATEWAY_BEACON: z
+    .enum(['prevrandao', 'drand-quicknet'], { error: 'must be drand-quicknet or prevrandao' })
+    .default('drand-quicknet'),
+  GATEWAY_RELAYS: z.string().min(1).default('https://api.drand.sh,https://drand.cloudflare.com'),
   LOG_LEVEL: z.enum(levels, { error: `must be one of ${levels.join(', ')}` }).default('info'),
 })
 
@@ -71,7 +94,41 @@ export function fromEnvironment(environment: NodeJS.ProcessEnv = process.env): C
     channels: values.GATEWAY_CHANNELS.filter((one) => Bytes.isHex(one)),
     logLevel: values.LOG_LEVEL,
     limits: Params.limits,
+    trust: {
+      auditors:
+        values.GATEWAY_AUDITORS_FILE === undefined
+          ? []
+          : file('GATEWAY_AUDITORS_FILE', values.GATEWAY_AUDITORS_FILE, (text) =>
+              Trust.readAuditors(JSON.parse(text)),
+            ),
+      calibrations:
+        values.GATEWAY_CALIBRATIONS === undefined ? [] : readCalibrations(values.GATEWAY_CALIBRATIONS),
+      machinesMin: values.GATEWAY_MACHINES_MIN,
+      beacon: values.GATEWAY_BEACON,
+      relays: values.GATEWAY_RELAYS.split(','),
+      delaySeconds: values.GATEWAY_AUDIT_DELAY_SECONDS,
+    },
   }
+}
+
+/** Every JSON file of the folder; one that is no calibration is an error, not passed over. */
+function readCalibrations(dir: string): Trust.Trust['calibrations'] {
+  const name = 'GATEWAY_CALIBRATIONS'
+  let paths: readonly string[]
+  try {
+    paths = readdirSync(dir).filter((one) => one.endsWith('.json'))
+  } catch (error) {
+    throw new ConfigError([
+      `${name}: ${dir} cannot be used: ${error instanceof Error ? error.message : error}`,
+    ])
+  }
+  if (paths.length > AuditParams.calibrationsMax)
+    throw new ConfigError([
+      `${name}: ${dir} has ${paths.length} files, at most ${AuditParams.calibrationsMax}`,
+    ])
+  return Trust.distinct(
+    paths.map((one) => file(name, join(dir, one), (text) => Calibration.decode(JSON.parse(text)))),
+  )
 }
 
 function file<T>(name: string, path: string, read: (text: string) => T): T {

@@ -55,6 +55,30 @@ export function create(log: Logger) {
     }) => log.info(at, 'recovered'),
     included: (at: { readonly keyId: string; readonly epoch: bigint; readonly receipts: number }) =>
       log.debug({ ...at, epoch: `${at.epoch}` }, 'inclusion proved'),
+    auditorAway: (at: { readonly auditor: Bytes.Hex; readonly reason: string }) =>
+      log.warn(at, 'auditor away'),
+    /** A page that does not check counts as sealed. */
+    auditPageRefused: (at: {
+      readonly auditor: Bytes.Hex
+      readonly number: number
+      readonly code: string
+      readonly reason: string
+    }) => log.warn(at, 'audit page refused'),
+    /** A provider's process crossed the threshold: it gets no more work for this model. */
+    convicted: (at: {
+      readonly provider: Bytes.Hex
+      readonly model: Bytes.Hex
+      readonly answers: number
+      readonly tokens: number
+      readonly advisory?: string
+    }) => log.warn(at, 'convicted'),
+    evidenceKept: (at: { readonly provider: Bytes.Hex; readonly claim: Bytes.Hex }) =>
+      log.info(at, 'evidence kept'),
+    evidenceRefused: (at: {
+      readonly auditor: Bytes.Hex
+      readonly claim: Bytes.Hex
+      readonly reason: string
+    }) => log.warn(at, 'evidence refused'),
     databaseAway: (error: unknown) => log.error({ reason: reasonOf(error) }, 'database away'),
     chainAway: (error: unknown) => log.warn({ reason: reasonOf(error) }, 'chain away'),
     /** Work in the background failed in a way that nobody planned for; it is tried again at its next turn. */

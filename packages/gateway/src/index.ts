@@ -1,4 +1,6 @@
 export * as ApiKeys from './ApiKeys.ts'
+export type { AuditChain } from './audit/AuditChain.ts'
+export * as Trust from './audit/Trust.ts'
 export { type ChainReader, reader as chainReader } from './ChainView.ts'
 export * as Clock from './Clock.ts'
 export { type Config, ConfigError, fromEnvironment } from './config.ts'

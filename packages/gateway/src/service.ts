@@ -2,6 +2,9 @@ import { once } from 'node:events'
 import { Bytes, Network } from '@counterfoil/protocol'
 import type { Logger } from 'pino'
 import { privateKeyToAccount } from 'viem/accounts'
+import * as AuditChain from './audit/AuditChain.ts'
+import * as Trust from './audit/Trust.ts'
+import * as Watch from './audit/Watch.ts'
 import * as Background from './Background.ts'
 import * as Capacity from './Capacity.ts'
 import * as ChainView from './ChainView.ts'
@@ -27,6 +30,8 @@ export type Ports = {
   readonly random: Random
   readonly chain: ChainView.ChainReader
   readonly log: Logger
+  /** Commitments of auditors and their beacon; the network's own where left out. */
+  readonly audits?: AuditChain.AuditChain
 }
 
 /** A gateway that listens. */
@@ -72,7 +77,15 @@ export async function create(config: Config, ports: Ports): Promise<Gateway> {
   }
   const agree = (account: Parameters<typeof Reconciliation.agree>[1]) =>
     Reconciliation.agree(reconciliation, account)
-  const directory = Directory.create({
+  const trust = config.trust ?? Trust.nobody
+  const watch = Watch.create({
+    ...{ network, trust, database, p256, clock, events },
+    chain: ports.audits ?? AuditChain.reader(network, trust),
+    view: chain,
+    quantization: (model) => directory.quantization(model),
+  })
+  const directory: Directory.Directory = Directory.create({
+    objection: watch.objection,
     ...{ network, signer, privateKey, reader, chain, clock, limits, p256, events },
     channels: config.channels,
     async onReached(account) {
@@ -103,6 +116,8 @@ export async function create(config: Config, ports: Ports): Promise<Gateway> {
   await chain.poll().catch(events.chainAway)
   await Recovery.endStranded(recovery)
   await directory.refresh()
+  await watch.load()
+  background.every('reading audits', limits.auditPollMs, watch.round)
   background.every('reading the providers', limits.refreshMs, directory.refresh)
   background.every('proving inclusion', limits.inclusionMs, () =>
     Inclusion.collect({ database, reader, directory, clock, events }),
@@ -113,7 +128,7 @@ export async function create(config: Config, ports: Ports): Promise<Gateway> {
 
   const context: Context = {
     ...{ ...recovery, owner: presence.owner, payments, capacity },
-    ...{ network, directory, occupancy, random, unavailable },
+    ...{ network, directory, watch, occupancy, random, unavailable },
     onStale: () => background.wake('reading the providers'),
   }
   const { server, url } = await Server.listen(context, config)

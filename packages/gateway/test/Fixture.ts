@@ -2,6 +2,8 @@ import { Bytes } from '@counterfoil/protocol'
 import { pino } from 'pino'
 import { privateKeyToAccount } from 'viem/accounts'
 import * as ApiKeys from '../src/ApiKeys.ts'
+import type { AuditChain } from '../src/audit/AuditChain.ts'
+import type { Trust } from '../src/audit/Trust.ts'
 import * as Clock from '../src/Clock.ts'
 import type { Config } from '../src/config.ts'
 import * as Database from '../src/Database.ts'
@@ -18,6 +20,7 @@ export const limits: Params.Limits = {
   refreshMs: 200,
   chainPollMs: 50,
   inclusionMs: 50,
+  auditPollMs: 20,
   ownerGraceMs: 0,
   setAsideMs: 100,
 }
@@ -53,6 +56,8 @@ export async function create(
     readonly providers?: number
     readonly limits?: Partial<Params.Limits>
     readonly balance?: bigint
+    readonly audits?: AuditChain
+    readonly trust?: (providers: readonly FakeProvider.FakeProvider[]) => Trust
   } = {},
 ): Promise<World> {
   const chain = FakeChain.create()
@@ -77,6 +82,7 @@ export async function create(
     privateKey: gatewayKey,
     logLevel: 'silent',
     limits: { ...limits, ...options.limits },
+    ...(options.trust && { trust: options.trust(providers) }),
   }
   const database = await Database.open(databaseUrl)
   const { id: keyId, key } = await ApiKeys.create(database, {
@@ -87,6 +93,7 @@ export async function create(
     Service.create(config, {
       ...{ clock: Clock.system, random: Clock.random, chain },
       log: pino({ level: 'silent' }),
+      ...(options.audits && { audits: options.audits }),
     })
   const world: World = {
     ...{ chain, providers, channels, config, databaseUrl, database, key, keyId },

@@ -1,4 +1,5 @@
 import type { Network } from '@counterfoil/protocol'
+import type { Watch } from '../audit/Watch.ts'
 import type { Random } from '../Clock.ts'
 import type { Directory } from '../Directory.ts'
 import type { Occupancy } from '../Occupancy.ts'
@@ -8,6 +9,7 @@ import type { Relay } from '../Relay.ts'
 export type Context = Relay & {
   readonly network: Network.Network
   readonly directory: Directory
+  readonly watch: Watch
   readonly occupancy: Occupancy
   readonly random: Random
   /** Why nothing new is begun; undefined while all is well. */

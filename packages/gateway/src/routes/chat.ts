@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { type Bytes, ChatRequest, Job, Nonce, Refusal, Transcript } from '@counterfoil/protocol'
+import * as PolicyHeader from '../audit/PolicyHeader.ts'
 import type * as Completion from '../Completion.ts'
 import * as Http from '../Http.ts'
 import * as Journal from '../ledger/Journal.ts'
@@ -27,6 +28,7 @@ export async function post(
     model: ask.label,
     includeUsage: transport.includeUsage,
   }
+  demandStanding(context, ask)
   const reply = transport.stream
     ? Reply.streamed(response, head, context.limits)
     : Reply.whole(response, head)
@@ -60,6 +62,7 @@ async function derive(
   const model = context.directory.resolve(label)
   if (!model) throw unknownModel(context, label)
   const idempotencyKey = readIdempotencyKey(request)
+  const policy = PolicyHeader.read(request.headers[PolicyHeader.name])
   const own = readNonce(request)
   const before =
     idempotencyKey === undefined ? undefined : await Journal.nonceOf(context.database, keyId, idempotencyKey)
@@ -76,7 +79,16 @@ async function derive(
       'idempotency-key',
     )
   const nonceFrom = own ? 'caller' : (before?.nonce_from ?? 'gateway')
-  return { ask: { request: digest, keyId, idempotencyKey, nonce, nonceFrom, salts, job, label }, transport }
+  return {
+    ask: { request: digest, keyId, idempotencyKey, nonce, nonceFrom, salts, job, label, policy },
+    transport,
+  }
+}
+
+/** Nobody who offers the model stands as the caller demands: refused before anybody has seen the prompt. */
+function demandStanding({ directory }: Context, { job, policy, label }: Relay.Ask): void {
+  const objections = directory.objections(job.model, policy)
+  if (objections.length > 0) throw new Refusal.RefusedError(PolicyHeader.refusal(label, policy, objections))
 }
 
 function modelName(body: unknown): string {

@@ -25,6 +25,20 @@ export function subjects(pages: readonly AuditPage[]): readonly Subject[] {
   return [...found.values()]
 }
 
+/** A calibration, and the second from which a later one stands in its place. */
+export type Term = { readonly calibration: Calibration.Calibration; readonly until: number | undefined }
+
+/** Those calibrations that are about this model and runtime, each with its term, oldest first. */
+export function terms(
+  calibrations: readonly Calibration.Calibration[],
+  about: Pick<Subject, 'model' | 'runtime'>,
+): readonly Term[] {
+  const own = calibrations
+    .filter((one) => one.model === about.model && one.runtime === about.runtime)
+    .sort((a, b) => a.created - b.created)
+  return own.map((calibration, i) => ({ calibration, until: own[i + 1]?.created }))
+}
+
 /** X of an opened audit in millionths: 1 for a fault, else what its statistics come to under the calibration. */
 export function x(
   leaf: { readonly statistics: Bytes.Hex; readonly fault?: Fault | undefined },
