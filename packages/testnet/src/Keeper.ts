@@ -43,13 +43,20 @@ export async function keep(options: Options): Promise<Kept> {
       if (stopping) return undefined
       options.onFall?.(exit)
       falls = performance.now() - readyAt < Params.steadyMs ? falls + 1 : 1
-      if (falls > Params.fallsMax) return new FallenError(options.name, falls, exit, options.log)
-      try {
-        child = await options.start()
-      } catch (error) {
-        if (stopping) return undefined
-        return error instanceof Error ? error : new Error(String(error))
+      let last: Error = new FallenError(options.name, falls, exit, options.log)
+      let next: Leashed | undefined
+      while (next === undefined) {
+        if (falls > Params.fallsMax) return last
+        try {
+          next = await options.start()
+        } catch (error) {
+          if (stopping) return undefined
+          // It fell, or was killed, while it started: that counts too, and it is tried again.
+          last = error instanceof Error ? error : new Error(String(error))
+          falls += 1
+        }
       }
+      child = next
       // Told to stop while it started: then `stop` saw only the fallen one.
       if (stopping) {
         await child.stop(stopSignal)

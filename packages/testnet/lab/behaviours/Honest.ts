@@ -50,7 +50,7 @@ export const q8: Behaviour = {
   name: 'honest-q8_0',
   kind: 'honest',
   title: 'Q8_0 of the same weights',
-  tokens: 2_500,
+  tokens: 10_000,
   mix: 'varied',
   open: async (lab) => provider(await lab.engine('q8_0')),
 }

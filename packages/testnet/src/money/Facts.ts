@@ -83,7 +83,7 @@ export type GatewayFacts = {
 
 /** What one client was told: a whole answer, a refusal that says that nothing is charged, or neither. */
 export type Answer = { readonly request: Hex } & (
-  | { readonly outcome: 'answered'; readonly claimId: Hex; readonly content: string }
+  | { readonly outcome: 'answered'; readonly claimId?: Hex; readonly content: string }
   | { readonly outcome: 'refused' | 'broken' }
 )
 

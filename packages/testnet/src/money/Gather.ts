@@ -99,8 +99,13 @@ async function readGateway(url: string, granted: Options['granted']): Promise<Ga
     await client.query('begin isolation level repeatable read read only')
     const rows = async (sql: string) => (await client.query<Record<string, string>>(sql)).rows
     const keys = await rows(
-      `select id, balance, reserved, coalesce((select sum(amount - (select coalesce(sum(spends.amount), 0)
-         from spends where spends.lease = leases.id)) from leases where leases.key_id = api_keys.id and open), 0) as leased
+      // An open lease counts as reserved in its key's row, and what was spent from it has not left the balance yet.
+      `select id,
+         balance - coalesce((select sum(spends.amount) from spends join leases on leases.id = lease
+           where leases.key_id = api_keys.id and open), 0) as balance,
+         reserved - coalesce((select sum(amount) from leases where leases.key_id = api_keys.id and open), 0)
+           + coalesce((select sum(requests.reserved) from requests join leases on leases.id = lease
+             where leases.key_id = api_keys.id and open and state = 'running'), 0) as reserved
        from api_keys`,
     )
     const requests = await rows('select request, key_id, state, reserved from requests')
@@ -110,9 +115,9 @@ async function readGateway(url: string, granted: Options['granted']): Promise<Ga
     const lines = await rows('select channel, model, cumulative, epoch from lines')
     const refused = await rows('select claim_id, request, reason from refused_claims')
     return {
-      keys: keys.map(({ id = '', balance, reserved, leased }) => ({
+      keys: keys.map(({ id = '', balance, reserved }) => ({
         id,
-        balance: BigInt(balance ?? 0) + BigInt(leased ?? 0),
+        balance: BigInt(balance ?? 0),
         reserved: BigInt(reserved ?? 0),
         ...(granted?.has(id) && { granted: granted.get(id) ?? 0n }),
       })),

@@ -182,9 +182,9 @@ function answers({ gateway, answers: told }: Facts, differs: Say): void {
     if (answer.outcome !== 'answered') continue
     if (!receipt)
       differs(
-        `request ${answer.request} was answered with claim ${answer.claimId}; the gateway has no receipt`,
+        `request ${answer.request} was answered with claim ${answer.claimId ?? '(unknown)'}; the gateway has no receipt`,
       )
-    else if (receipt.claimId !== answer.claimId)
+    else if (answer.claimId !== undefined && receipt.claimId !== answer.claimId)
       differs(
         `request ${answer.request} was answered with claim ${answer.claimId}; the gateway keeps ${receipt.claimId}`,
       )

@@ -1,0 +1,39 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { parseArgs } from 'node:util'
+import { defaultStoreDir } from '@counterfoil/models'
+import { inherited } from '../../src/config.ts'
+import * as Kill from './Kill.ts'
+
+// npm run kill -- --seed 1 --kills 300 [--clients 4] [--pause 0.5,3] [--quiet 180] [--keep]
+
+const { values } = parseArgs({
+  options: {
+    seed: { type: 'string', default: '1' },
+    kills: { type: 'string', default: '300' },
+    clients: { type: 'string', default: '4' },
+    pause: { type: 'string', default: '0.5,3' },
+    quiet: { type: 'string', default: '180' },
+    keep: { type: 'boolean', default: false },
+  },
+})
+const [least = 0.5, most = least] = values.pause.split(',').map(Number)
+const home = mkdtempSync(join(tmpdir(), 'counterfoil-kill-'))
+process.stderr.write(`home ${home}\n`)
+const report = await Kill.run({
+  home,
+  storeDir: defaultStoreDir(inherited),
+  seed: Number(values.seed),
+  kills: Number(values.kills),
+  clients: Number(values.clients),
+  pauseMs: [least * 1000, most * 1000],
+  quietMs: Number(values.quiet) * 1000,
+  log: (line) => process.stderr.write(`${new Date().toISOString().slice(11, 19)} ${line}\n`),
+})
+const shown = (_: string, value: unknown) => (typeof value === 'bigint' ? `${value}` : value)
+process.stdout.write(`${JSON.stringify(report, shown, 2)}\n`)
+const wrong = report.findings.filter(({ kind }) => kind !== 'refused')
+process.stdout.write(`differences: ${wrong.length === 0 ? 'none' : wrong.length}\n`)
+if (wrong.length > 0) process.exitCode = 1
+if (wrong.length === 0 && !values.keep) rmSync(home, { recursive: true })
