@@ -1,4 +1,4 @@
-import { Bytes, Params as Limits, type Output } from '@counterfoil/protocol'
+import { Bytes, type Claim, Params as Limits, type Output, type Transcript } from '@counterfoil/protocol'
 
 /** An answer as an OpenAI client is given it, gathered from a completion or from the chunks of a stream. */
 export type Answer = {
@@ -7,6 +7,10 @@ export type Answer = {
   /** As JSON; absent where none were sent. */
   readonly logprobs: readonly unknown[] | undefined
   readonly usage: unknown
+  /** What else a body says of itself; the same in every chunk. `created` is nobody's word and is not looked at. */
+  readonly id?: string | undefined
+  readonly model?: string | undefined
+  readonly fingerprint?: string | undefined
 }
 
 export const empty: Answer = { content: '', finish: undefined, logprobs: undefined, usage: undefined }
@@ -25,9 +29,21 @@ export function addChunk(answer: Answer, chunk: unknown): Answer {
 }
 
 function add(answer: Answer, body: unknown, part: 'message' | 'delta'): Answer {
-  const { choices, usage } = record(body, 'the body')
+  const { choices, usage, id, object, created, model, system_fingerprint, ...others } = record(
+    body,
+    'the body',
+  )
+  if (object !== undefined && object !== (part === 'delta' ? 'chat.completion.chunk' : 'chat.completion'))
+    throw new AnswerError('object', object)
+  if (created !== undefined && !Number.isSafeInteger(created)) throw new AnswerError('created', created)
+  refuseOthers(others, '')
+  const head = {
+    id: same('id', answer.id, id),
+    model: same('model', answer.model, model),
+    fingerprint: same('system_fingerprint', answer.fingerprint, system_fingerprint),
+  }
   if (!Array.isArray(choices)) throw new AnswerError('choices', choices)
-  if (choices.length === 0 && part === 'delta') return { ...answer, usage: usage ?? answer.usage }
+  if (choices.length === 0 && part === 'delta') return { ...answer, ...head, usage: usage ?? answer.usage }
   if (choices.length !== 1) throw new AnswerError('choices.length', choices.length)
   const {
     index,
@@ -48,11 +64,18 @@ function add(answer: Answer, body: unknown, part: 'message' | 'delta'): Answer {
   refuseOthers(rest, `${part}.`)
   const tokens = tokensOf(logprobs)
   return {
+    ...head,
     content: answer.content + (content ?? ''),
     finish: finish ?? answer.finish,
     logprobs: tokens ? [...(answer.logprobs ?? []), ...tokens] : answer.logprobs,
     usage: usage ?? answer.usage,
   }
+}
+
+function same(field: string, before: string | undefined, now: unknown): string | undefined {
+  if (now === undefined || now === null) return before
+  if (typeof now !== 'string' || (before !== undefined && before !== now)) throw new AnswerError(field, now)
+  return now
 }
 
 function tokensOf(logprobs: unknown): readonly unknown[] | undefined {
@@ -76,14 +99,26 @@ function record(value: unknown, at: string): Record<string, unknown> {
   return value as Record<string, unknown>
 }
 
-/** In what the answer differs from an output; undefined where it is the same. */
-export function difference(answer: Answer, output: Output.Output): string | undefined {
+/** In what the answer differs from what was signed; undefined where it is the same. */
+export function difference(
+  answer: Answer,
+  { output, receipt }: Pick<Transcript.Transcript, 'output' | 'receipt'>,
+): string | undefined {
   try {
-    return compare(answer, output)
+    return compareHead(answer, receipt.claim) ?? compare(answer, output)
   } catch (error) {
     if (error instanceof AnswerError) return error.message
     throw error
   }
+}
+
+/** The id is the receipt's, the fingerprint the runtime's (spec/gateway-http.md). */
+function compareHead({ id, fingerprint }: Answer, claim: Claim.Claim): string | undefined {
+  const expected = `chatcmpl-${claim.request.slice(2)}`
+  if (id !== undefined && id !== expected) return `id is ${id.slice(0, 80)}, this receipt's is ${expected}`
+  if (fingerprint !== undefined && fingerprint !== claim.runtime)
+    return `system_fingerprint is ${fingerprint.slice(0, 80)}, signed is runtime ${claim.runtime}`
+  return undefined
 }
 
 function compare(answer: Answer, output: Output.Output): string | undefined {

@@ -1,4 +1,5 @@
 import {
+  type Audits,
   type Bytes,
   Canonical,
   type Job,
@@ -12,6 +13,7 @@ import {
   verify,
 } from '@counterfoil/protocol'
 import * as Answer from './Answer.ts'
+import type { ReadAudits } from './AuditReader.ts'
 import { chainEvidence, type Evidence, type ReadEvidence } from './ChainEvidence.ts'
 import { webCryptoP256 } from './WebCryptoP256.ts'
 
@@ -27,6 +29,10 @@ export type CheckOptions = {
   readonly answer?: Answer.Answer
   /** Where keys and roots come from: read from the chain, or given from a cache. */
   readonly evidence?: ReadEvidence | Evidence
+  /** What auditors found of the provider: read from those that are trusted, or saved before. Left out, `sampled` is unknown. */
+  readonly audits?: ReadAudits | Audits
+  /** The model's manifest as somebody showed it, for `audits`. */
+  readonly manifest?: unknown
   readonly p256?: P256.P256
 }
 
@@ -41,6 +47,7 @@ export type CheckOptions = {
 export async function check(transcript: Transcript.Transcript, options: CheckOptions): Promise<Report> {
   const { network, policy, now, nonce, job, answer, evidence = chainEvidence, p256 } = options
   const { keys, roots } = typeof evidence === 'function' ? await evidence(network, transcript) : evidence
+  const found = await auditsOf(transcript, options)
   const report = await verify(transcript.receipt, {
     job: job ?? transcript.job,
     output: transcript.output,
@@ -51,6 +58,7 @@ export async function check(transcript: Transcript.Transcript, options: CheckOpt
     roots,
     policy,
     now,
+    ...(found && { audits: found }),
     p256: p256 ?? webCryptoP256(),
   })
   const complaint =
@@ -60,6 +68,15 @@ export async function check(transcript: Transcript.Transcript, options: CheckOpt
   if (!complaint) return report
   const verdicts = report.verdicts.map((verdict) => (verdict.rung === 'signed' ? complaint : verdict))
   return { ...report, verdicts, judgement: Policy.judge(verdicts, policy) }
+}
+
+async function auditsOf(
+  { receipt: { claim } }: Transcript.Transcript,
+  { network, audits, manifest }: CheckOptions,
+): Promise<Audits | undefined> {
+  if (typeof audits !== 'function') return audits
+  const { provider, model, runtime } = claim
+  return audits(network, { provider, model, runtime, manifest })
 }
 
 function differsInNonce(
@@ -88,10 +105,10 @@ function differsInJob(theirs: Job.Job, own: Job.Job): Verdict.Verdict | undefine
 }
 
 function differsInAnswer(
-  { output }: Transcript.Transcript,
+  transcript: Transcript.Transcript,
   answer: Answer.Answer,
 ): Verdict.Verdict | undefined {
-  const difference = Answer.difference(answer, output)
+  const difference = Answer.difference(answer, transcript)
   return difference === undefined
     ? undefined
     : Verdict.fails('signed', 'output-mismatch', `what was delivered is not what was signed: ${difference}`)

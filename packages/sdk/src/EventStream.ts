@@ -30,19 +30,30 @@ export async function* parse(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<
 
 async function* lines(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<string, void> {
   const decoder = new TextDecoder('utf-8', { fatal: true })
-  let rest = ''
-  for await (const chunk of chunks) {
-    rest += decoder.decode(chunk, { stream: true })
-    // A CR at the end may be half a CRLF: wait for what follows.
-    const whole = rest.endsWith('\r') ? rest.slice(0, -1) : rest
-    const parts = whole.split(/\r\n|\n|\r/)
-    rest = (parts.pop() ?? '') + rest.slice(whole.length)
-    yield* parts
-    if (rest.length > Params.answerBytesMax)
+  // The line that has not ended yet, in pieces: joined once, so that a long line in small chunks costs no more than its length.
+  let pieces: string[] = []
+  let length = 0
+  let afterReturn = false
+  const cut = function* (text: string): Generator<string, void> {
+    // A LF behind a CR belongs to it, even where a chunk ends between the two.
+    const rest = afterReturn && text.startsWith('\n') ? text.slice(1) : text
+    if (text !== '') afterReturn = text.endsWith('\r')
+    const parts = rest.split(/\r\n|\n|\r/)
+    const last = parts.pop() ?? ''
+    for (const part of parts) {
+      yield pieces.length > 0 ? [...pieces, part].join('') : part
+      pieces = []
+      length = 0
+    }
+    if (last === '') return
+    pieces.push(last)
+    length += last.length
+    if (length > Params.answerBytesMax)
       throw new RangeError(`a line is longer than ${Params.answerBytesMax} characters`)
   }
-  rest += decoder.decode()
-  if (rest !== '') yield* rest.split(/\r\n|\n|\r/)
+  for await (const chunk of chunks) yield* cut(decoder.decode(chunk, { stream: true }))
+  yield* cut(decoder.decode())
+  if (pieces.length > 0) yield pieces.join('')
 }
 
 export function encode(event: Event): string {

@@ -25,7 +25,7 @@ export type ListedModel = {
  */
 export async function fetchTranscript(gateway: Gateway, id: Bytes.Hex): Promise<Transcript.Transcript> {
   const url = `${gateway.baseURL}/receipts/${id}`
-  return read(url, await get(gateway, url, Params.transcriptBytesMax), Transcript.fromJson)
+  return read(url, await fetchJson(gateway, url, Params.transcriptBytesMax), Transcript.fromJson)
 }
 
 /**
@@ -36,13 +36,13 @@ export async function fetchNetwork(
   via: Omit<Gateway, 'baseURL'>,
   url: string | URL,
 ): Promise<Network.Network> {
-  return read(`${url}`, await get(via, `${url}`, Params.listBytesMax), Network.fromJson)
+  return read(`${url}`, await fetchJson(via, `${url}`, Params.listBytesMax), Network.fromJson)
 }
 
 /** The models that a gateway offers, with the ids that their names stand for. */
 export async function fetchModels(gateway: Gateway): Promise<readonly ListedModel[]> {
   const url = `${gateway.baseURL}/models`
-  return read(url, await get(gateway, url, Params.listBytesMax), (value) => {
+  return read(url, await fetchJson(gateway, url, Params.listBytesMax), (value) => {
     const { data } = value as { data?: unknown }
     if (!Array.isArray(data)) throw new Decode.DecodeError('type', '$.data', data, 'must be a list')
     return data.flatMap((entry, i) => readModel(entry, `$.data[${i}]`) ?? [])
@@ -62,7 +62,12 @@ function readModel(entry: unknown, at: string): ListedModel | undefined {
   }
 }
 
-async function get(via: Omit<Gateway, 'baseURL'>, url: string, bytesMax: number): Promise<unknown> {
+/** JSON from an address, at most so many bytes of it. Throws {@link GatewayError}. */
+export async function fetchJson(
+  via: Omit<Gateway, 'baseURL'>,
+  url: string,
+  bytesMax: number,
+): Promise<unknown> {
   const timeout = AbortSignal.timeout(Params.gatewayTimeoutMs)
   let response: Response
   let text: string

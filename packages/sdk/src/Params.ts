@@ -13,5 +13,15 @@ export const waitMsDefault = 30_000
 /** First and longest pause between two looks for a root. */
 export const pollMsMin = 250
 export const pollMsMax = 2_000
+/** Audits that were read this lately are not asked for again. */
+export const auditsFreshMs = 60_000
+/** Commitments of one auditor that are read, the newest: at one an hour ten days, at one an epoch of 600 s two. */
+export const commitmentsMax = 256
+/** Pages of one auditor that are fetched at once. */
+export const pagesAtOnceMax = 4
+/** Lines of an auditor's list of histories. */
+export const historiesMax = 65_536
+/** Where drand's rounds are read; each is checked, so that none is believed. */
+export const drandRelays: readonly string[] = ['https://api.drand.sh', 'https://drand.cloudflare.com']
 /** What an error message quotes of a text from outside. */
 export const quoteCharsMax = 200

@@ -8,7 +8,13 @@ export type Question = {
   readonly nonce: Bytes.Hex
   readonly job: Job.Job
   readonly stream: boolean
+  /** The model as the request names it, and its manifest where somebody showed one. */
+  readonly name: string
+  readonly manifest: unknown
 }
+
+/** What a model's name stands for. */
+export type Named = { readonly id: Bytes.Hex; readonly manifest?: unknown }
 
 /**
  * Derives the job of a request body, as the gateway must. Resolves the model's name by `models`, by name or by the pin.
@@ -17,7 +23,7 @@ export type Question = {
 export async function derive(
   text: string,
   nonce: Bytes.Hex,
-  resolve: (name: string) => Promise<Bytes.Hex>,
+  resolve: (name: string) => Promise<Named>,
 ): Promise<Question> {
   let body: unknown
   try {
@@ -28,18 +34,24 @@ export async function derive(
   const name = (body as { model?: unknown } | null)?.model
   if (typeof name !== 'string')
     throw refused('missing_required_parameter', `Missing required parameter: 'model'.`, 'model')
-  const derived = ChatRequest.toJob(body, { model: await resolve(name), nonce })
+  const named = await resolve(name)
+  const derived = ChatRequest.toJob(body, { model: named.id, nonce })
   if (!derived.ok) throw new Refusal.RefusedError(derived.refusal)
   const { job, transport } = derived
-  return { id: Job.digest(job, Nonce.salts(nonce).request), nonce, job, stream: transport.stream }
+  const id = Job.digest(job, Nonce.salts(nonce).request)
+  return { id, nonce, job, stream: transport.stream, name, manifest: named.manifest }
 }
 
-/** The model id that a request's `model` stands for: itself, the pin, or what the gateway's list says. */
+/**
+ * The model that a request's `model` stands for: itself, the pin, or what the gateway's list says. The list is read for the
+ * manifest too, where that is needed.
+ */
 export async function resolveModel(
   name: string,
   pin: Bytes.Hex | undefined,
   gateway: Gateway,
-): Promise<Bytes.Hex> {
+  needsManifest: boolean,
+): Promise<Named> {
   if (Bytes.isHex(name, 32)) {
     if (pin && pin !== name)
       throw refused(
@@ -47,12 +59,14 @@ export async function resolveModel(
         `The request names ${name}, but ${pin} is pinned; ask for one.`,
         'model',
       )
-    return name
-  }
-  if (pin) return pin
+    if (!needsManifest) return { id: name }
+  } else if (pin && !needsManifest) return { id: pin }
   const models = await fetchModels(gateway)
+  const id = Bytes.isHex(name, 32) ? name : pin
+  // A manifest is believed by its digest only, so a pin stays what it is whatever the list says.
+  if (id) return { id, manifest: models.find((model) => model.model === id)?.manifest }
   const found = models.find((model) => model.id === name)
-  if (found) return found.model
+  if (found) return { id: found.model, manifest: found.manifest }
   throw refused(
     'model_not_found',
     `The gateway lists no model '${name.slice(0, 64)}' with an id; it lists ${models.map((model) => model.id).join(', ') || 'none'}.`,

@@ -6,8 +6,10 @@ import {
   Refusal,
   type Report,
   type Transcript,
+  Verdict,
 } from '@counterfoil/protocol'
 import * as Answer from './Answer.ts'
+import { type AuditOptions, auditReader, type ReadAudits } from './AuditReader.ts'
 import type { ReadEvidence } from './ChainEvidence.ts'
 import * as EventStream from './EventStream.ts'
 import { follow } from './Follow.ts'
@@ -18,6 +20,12 @@ import * as Question from './Question.ts'
 export type Options = {
   /** The least rung an answer must hold; an answer below it is an error, never a warning. */
   readonly least: Policy.Policy['least']
+  /** The greatest chance that a verdict is wrong. */
+  readonly maxError?: Policy.Policy['maxError']
+  /** How old the newest audit may be, where `least` needs audits; 7 days if left out. */
+  readonly maxAge?: Policy.Policy['maxAge']
+  /** Whose audits count, where `least` is `sampled`: the auditors that you trust, or a reader of your own. */
+  readonly audits?: AuditOptions | ReadAudits
   /** The network, or a URL from which it is read once: whoever serves that URL is trusted for it. */
   readonly network: Network.Network | string | URL
   /** The model that names stand for; left out, the gateway's own list is believed about its names. */
@@ -46,7 +54,15 @@ export function verifyingFetch(options: Options): typeof fetch {
   const chosen = options.fetch ?? fetch
   // A browser's fetch refuses to be called as another object's method.
   const send: typeof fetch = (input, init) => chosen(input, init)
-  const setting: Setting = { ...options, send, readNetwork: memoNetwork(options, send), modelIds: new Map() }
+  const { audits } = options
+  const readAudits =
+    audits === undefined || typeof audits === 'function'
+      ? audits
+      : auditReader({ ...audits, fetch: audits.fetch ?? send })
+  const setting: Setting = {
+    ...{ ...options, send, readAudits, policy: policyOf(options) },
+    ...{ readNetwork: memoNetwork(options, send), models: new Map() },
+  }
   return async (input, init) => {
     const url = new URL(input instanceof Request ? input.url : input, globalThis.location?.href)
     const method = init?.method ?? (input instanceof Request ? input.method : 'GET')
@@ -59,7 +75,10 @@ export function verifyingFetch(options: Options): typeof fetch {
 type Setting = Options & {
   readonly send: typeof fetch
   readonly readNetwork: () => Promise<Network.Network>
-  readonly modelIds: Map<string, Bytes.Hex>
+  readonly readAudits: ReadAudits | undefined
+  readonly policy: Policy.Policy
+  /** What names stand for, with the manifests that were shown. */
+  readonly models: Map<string, Question.Named>
 }
 
 async function complete(setting: Setting, request: Request, init?: RequestInit): Promise<Response> {
@@ -71,9 +90,10 @@ async function complete(setting: Setting, request: Request, init?: RequestInit):
   let network: Network.Network
   let question: Question.Question
   try {
+    demandAudits(setting)
     network = await setting.readNetwork()
     const nonce = (setting.nonce ?? randomNonce)()
-    question = await Question.derive(body, nonce, (name) => modelId(setting, name, gateway))
+    question = await Question.derive(body, nonce, (name) => modelOf(setting, name, gateway))
   } catch (error) {
     request.signal.throwIfAborted()
     return refused(error)
@@ -81,6 +101,8 @@ async function complete(setting: Setting, request: Request, init?: RequestInit):
   const headers = new Headers(request.headers)
   headers.set('x-counterfoil-nonce', question.nonce.slice(2))
   headers.delete('content-length')
+  // Then only providers that stand so are asked, and where there is none the prompt goes nowhere.
+  if (needsAudits(setting.policy)) headers.set('x-counterfoil-policy', JSON.stringify(setting.policy))
   // What fails here is the connection's failure, as without us: clients know it and may try again.
   const response = await setting.send(request.url, { ...init, method: 'POST', headers, body, signal })
   if (!response.ok) return response
@@ -108,25 +130,31 @@ async function settled(
   const { network, gateway, question, answer, response } = context
   const named = response.headers.get('x-receipt-id')
   if (named !== null && named !== question.id) {
-    setting.modelIds.clear()
+    setting.models.clear()
     throw new PolicyError(
       `the gateway names receipt ${named.slice(0, 66)}, this request's is ${question.id}: its model, messages, a parameter or the nonce was changed on the way`,
     )
   }
+  if (answer.model !== undefined && answer.model !== question.name)
+    throw new PolicyError(
+      `the answer says that ${answer.model.slice(0, 64)} gave it, ${question.name.slice(0, 64)} was asked`,
+    )
   const { report, transcript } = await follow(gateway, question.id, {
     network,
-    policy: { least: setting.least },
+    policy: setting.policy,
     now: setting.now ?? Date.now,
     waitMs: setting.waitMs ?? Params.waitMsDefault,
     nonce: question.nonce,
     job: question.job,
     answer,
     ...(setting.evidence && { evidence: setting.evidence }),
+    ...(setting.readAudits && { audits: setting.readAudits }),
+    manifest: question.manifest,
     ...(setting.p256 && { p256: setting.p256 }),
   })
   setting.onReport?.(report, transcript)
   if (report.judgement.met) return
-  setting.modelIds.clear()
+  setting.models.clear()
   const { rung, reason } = report.judgement
   throw new PolicyError(`rung ${rung}: ${reason.code}: ${reason.message}`, report)
 }
@@ -167,6 +195,7 @@ async function* answerEvents(
   settle: (answer: Answer.Answer) => Promise<void>,
 ): AsyncGenerator<EventStream.Event, void> {
   let answer = Answer.empty
+  let isDone = false
   try {
     const type = response.headers.get('content-type') ?? 'none'
     if (!type.startsWith('text/event-stream')) throw new PolicyError(`a stream was asked for, ${type} came`)
@@ -175,12 +204,16 @@ async function* answerEvents(
         yield event
         continue
       }
-      if (event.data === '[DONE]') break
+      if (event.data === '[DONE]') {
+        isDone = true
+        break
+      }
       const chunk = JSON.parse(event.data) as { readonly error?: unknown } | null
       if (chunk?.error) return yield { data: JSON.stringify(chunk) }
       answer = Answer.addChunk(answer, chunk)
       yield { data: JSON.stringify(chunk) }
     }
+    if (!isDone) throw new PolicyError('the stream ended without [DONE]: the gateway did not settle it')
     await settle(answer)
     yield { data: '[DONE]' }
   } catch (error) {
@@ -209,13 +242,40 @@ function toRefusal(error: unknown): Refusal.Refusal {
   return Refusal.of('policy_not_met', `The answer was not accepted: ${message}`)
 }
 
-async function modelId(setting: Setting, name: string, gateway: Gateway): Promise<Bytes.Hex> {
+async function modelOf(setting: Setting, name: string, gateway: Gateway): Promise<Question.Named> {
   const key = `${gateway.baseURL} ${name}`
-  const known = setting.modelIds.get(key)
+  const known = setting.models.get(key)
   if (known) return known
-  const id = await Question.resolveModel(name, setting.model, gateway)
-  setting.modelIds.set(key, id)
-  return id
+  const named = await Question.resolveModel(name, setting.model, gateway, needsAudits(setting.policy))
+  setting.models.set(key, named)
+  return named
+}
+
+function policyOf({ least, maxError, maxAge }: Options): Policy.Policy {
+  return { least, ...(maxError !== undefined && { maxError }), ...(maxAge !== undefined && { maxAge }) }
+}
+
+function needsAudits({ least }: Policy.Policy): boolean {
+  return Verdict.rungs.indexOf(least) >= Verdict.rungs.indexOf('sampled')
+}
+
+/** An answer that could not be accepted is not asked for. */
+function demandAudits({ policy, readAudits }: Setting): void {
+  if (!needsAudits(policy)) return
+  if (policy.least !== 'sampled')
+    throw new Refusal.RefusedError(
+      Refusal.of(
+        'policy_not_met',
+        `rung ${policy.least}: not-available: no evidence of this kind exists yet; ask for a lesser rung. Nothing was sent.`,
+      ),
+    )
+  if (readAudits) return
+  throw new Refusal.RefusedError(
+    Refusal.of(
+      'policy_not_met',
+      `Nobody's audits are trusted, so ${policy.least} cannot hold; name auditors in the option audits. Nothing was sent.`,
+    ),
+  )
 }
 
 /** Reads the network on first use; a failure is not kept. */

@@ -1,4 +1,11 @@
 export { type Answer, AnswerError } from './Answer.ts'
+export {
+  type AuditOptions,
+  type AuditsAbout,
+  auditReader,
+  type ReadAudits,
+  type TrustedAuditor,
+} from './AuditReader.ts'
 export { ChainError, chainEvidence, type Evidence, type ReadEvidence } from './ChainEvidence.ts'
 export { type CheckOptions, check } from './Check.ts'
 export * as EventStream from './EventStream.ts'
@@ -11,5 +18,6 @@ export {
   GatewayError,
   type ListedModel,
 } from './Gateway.ts'
+export * as SavedAudits from './SavedAudits.ts'
 export { type Options as VerifyingFetchOptions, PolicyError, verifyingFetch } from './VerifyingFetch.ts'
 export { NoWebCryptoError, webCryptoP256 } from './WebCryptoP256.ts'

@@ -17,4 +17,5 @@ export {
   Verdict,
   verify,
 } from '@counterfoil/protocol'
+export * as SavedAudits from './SavedAudits.ts'
 export { NoWebCryptoError, webCryptoP256 } from './WebCryptoP256.ts'

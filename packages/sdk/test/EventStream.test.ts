@@ -32,6 +32,14 @@ test('events are the same wherever the bytes are cut', async () => {
   }
 })
 
+test('a long line in small chunks is not split again at each', async () => {
+  const letter = new TextEncoder().encode('a'.repeat(64))
+  const begin = new TextEncoder().encode('data: ')
+  const chunks = [begin, ...Array.from({ length: 200_000 }, () => letter)]
+  const [event] = await parse(chunks)
+  expect(event && 'data' in event && event.data.length).toBe(64 * 200_000)
+})
+
 test('bytes that are no UTF-8 are refused', async () => {
   await expect(parse([Uint8Array.of(0x64, 0xff, 0x0a)])).rejects.toThrow(TypeError)
   await expect(parse([new TextEncoder().encode('data: é').subarray(0, 7)])).rejects.toThrow(TypeError)

@@ -217,7 +217,12 @@ export class FakeGateway {
           refusal: null,
         }
       : null
-    const base = { id: 'chatcmpl-1', created: 1, model: body.model }
+    const base = {
+      id: `chatcmpl-${id.slice(2)}`,
+      created: 1,
+      model: body.model,
+      system_fingerprint: transcript.receipt.claim.runtime,
+    }
     if (!derived.transport.stream) {
       const message = { role: 'assistant', content: forwarded, refusal: null }
       const whole = {

@@ -227,6 +227,26 @@ describe.each(ways)('a lie is an error, %s', (way, ask) => {
     expect((await refusal(ask(client))).message).toContain('nobody can have signed')
   })
 
+  test.each([
+    ['id', 'chatcmpl-1', 'id is chatcmpl-1'],
+    ['model', 'another', 'another gave it'],
+    ['system_fingerprint', 'fp_1', 'system_fingerprint is fp_1'],
+    ['created', 'now', 'created = "now"'],
+    ['object', 'list', 'object = "list"'],
+    ['service_tier', 'flex', 'service_tier = "flex"'],
+  ])('a changed %s', async (field, value, reason) => {
+    const { gateway, client } = await setUp({ chunk: (chunk) => ({ ...chunk, [field]: value }) })
+    await using _gateway = gateway
+    expect((await refusal(ask(client))).message).toContain(reason)
+  })
+
+  test('audits are demanded and nobody is trusted: nothing is sent', async () => {
+    const { gateway, client } = await setUp({}, { least: 'sampled' })
+    await using _gateway = gateway
+    expect((await refusal(ask(client))).message).toContain('name auditors in the option audits')
+    expect(gateway.bodies).toHaveLength(0)
+  })
+
   test('a chain that is away', async () => {
     const { gateway, client } = await setUp({}, { evidence: chainEvidence })
     await using _gateway = gateway
@@ -270,10 +290,10 @@ test('an error event of the gateway ends the stream as it is', async () => {
   expect((await refusal(streamed(client))).code).toBe('provider_failed')
 })
 
-test('a stream without [DONE] counts if all of it was signed', async () => {
+test('a stream without [DONE] does not count: the gateway settles before it', async () => {
   const { gateway, client } = await setUp({ withholdDone: true })
   await using _gateway = gateway
-  expect(await streamed(client)).toBe(gateway.answerText)
+  expect((await refusal(streamed(client))).message).toContain('without [DONE]')
 })
 
 test("the gateway's own refusals pass", async () => {
