@@ -37,7 +37,10 @@ export type ReasonCode =
 
 export type Reason = { readonly code: ReasonCode; readonly message: string }
 
-/** What one rung says of one receipt. `errorBound` is the chance that `holds` or `fails` is wrong. */
+/**
+ * What one rung says of one receipt. `errorBound` is the chance that `holds` or `fails` is wrong; for `sampled` that an
+ * honest provider is ever convicted, while `smallestDetectable` says what `holds` would have found, with 95 % probability.
+ */
 export type Verdict = {
   readonly rung: Rung
   readonly outcome: 'holds' | 'fails' | 'unknown'

@@ -3,6 +3,7 @@ import * as Decode from '../Decode.ts'
 import * as Digest from '../Digest.ts'
 import * as MeanBound from './MeanBound.ts'
 import {
+  answerTokensMin,
   calibrationError,
   calibrationMachinesMax,
   calibrationMachinesMin,
@@ -76,7 +77,7 @@ export function decode(value: unknown): Calibration {
     fail('range', '$.scores', scored, `must count at most the ${calibration.tokens} tokens`)
   if (!isFactor(calibration.logprobFactor))
     fail('range', '$.logprobFactor', calibration.logprobFactor, `must be one of ${logprobFactors.join(', ')}`)
-  const expected = mean(calibration.tokens, scores)
+  const expected = mean(calibration)
   if (calibration.mu0 !== expected)
     fail('range', '$.mu0', calibration.mu0, `must be ${expected}, which follows from the scores`)
   return calibration
@@ -88,17 +89,21 @@ export function id(calibration: Calibration): Bytes.Hex {
 }
 
 /**
- * mu0 in millionths, rounded up: the floor of 0.005, or ten times the upper bound on the mean score of a token, since X
- * is at most ten times the mean score of its answer's tokens. The error is shared by the factors that were tried.
- * @example Calibration.mean(50_000, []) // 5_000
+ * mu0 in millionths, rounded up: the floor of 0.005, or ten times the upper bound on the mean score of a token. An answer
+ * of n tokens counts as min(n, 64) of them, because X divides by at least 64 and a long clean answer is no credit for a
+ * short bad one. The error is shared by the factors that were tried.
+ * @example Calibration.mean({ answers: 1_000, tokens: 50_000, scores: [] }) // 5_000
  */
-export function mean(
-  tokens: number,
-  scores: readonly { readonly score: number; readonly tokens: number }[],
-): number {
+export function mean({
+  answers,
+  tokens,
+  scores,
+}: Pick<Calibration, 'answers' | 'tokens' | 'scores'>): number {
   const counts = new Map(scores.map((one) => [one.score / fullExcessUnits, one.tokens]))
   const bound = MeanBound.upper({ tokens, counts, error: calibrationError / logprobFactors.length })
-  return Math.min(ppm, Math.max(meanFloorPpm, Math.ceil((bound / fullAnswerScore) * ppm)))
+  const counted = Math.min(tokens, answerTokensMin * answers)
+  const perAnswer = (bound * tokens) / counted / fullAnswerScore
+  return Math.min(ppm, Math.max(meanFloorPpm, Math.ceil(perAnswer * ppm)))
 }
 
 /** What a calibration may be used for. */

@@ -43,7 +43,7 @@ export function fit(runs: readonly Run[], subject: Subject): Calibration.Calibra
     scores,
     meanX: Math.ceil(meanX * ppm),
     varianceX: Math.ceil(varianceX * ppm),
-    mu0: Calibration.mean(tokens, scores),
+    mu0: Calibration.mean({ answers: answers.length, tokens, scores }),
     records: digest(runs),
   })
 }
@@ -68,7 +68,8 @@ export function digest(runs: readonly Run[]): Bytes.Hex {
 
 function pickFactor(answers: Run['answers']): number {
   const tokens = countTokens(answers)
-  const meanAt = (factor: number) => Calibration.mean(tokens, countScores(answers, factor))
+  const meanAt = (factor: number) =>
+    Calibration.mean({ answers: answers.length, tokens, scores: countScores(answers, factor) })
   const most = meanAt(0) * (1 + factorPricePercent / 100)
   return logprobFactors.find((factor) => meanAt(factor) <= most) ?? 0
 }

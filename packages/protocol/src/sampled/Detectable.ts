@@ -1,9 +1,13 @@
 import * as EProcess from './EProcess.ts'
 import { bets, convictionValue, detectionPower, pooledShare, ppm } from './Params.ts'
 
-/** Audits since a cheat is supposed to have begun, at number `first` of the process; mu0 in millionths. */
+/**
+ * Audits since a cheat is supposed to have begun, at start `first` of the process, or at any of the starts up to `last`
+ * with no audit between them; mu0 in millionths.
+ */
 export type Audits = {
   readonly first: number
+  readonly last?: number
   readonly opened: number
   readonly unopened: number
   readonly mean: number
@@ -11,12 +15,13 @@ export type Audits = {
 
 /**
  * The smallest share of answers, in millionths, that would have convicted with 95 % probability within these audits, had
- * the provider given that share of its answers wholly (X = 1) from other weights or another sampler ever since. It is the mean of X too; cheats that show less of themselves need a larger share. Undefined: not even all would have.
+ * the provider given that share of its answers, at random, wholly falsely (X = 1) ever since. It is the mean of X too;
+ * cheats that show less of themselves need a larger share. Undefined: not even all would have.
  *
- * With X either 0 or 1, which grows slowest of all distributions with that mean, the part of the
- * process that started then depends on the number of hits alone; the pooled half alone has to convict, at the end. Both make the figure larger than
+ * With X either 0 or 1, which grows slowest of all distributions with that mean, the part of the process that started then
+ * depends on the number of hits alone; the pooled half alone has to convict, at the end. Both make the figure larger than
  * it is. Audits that were not opened count as lost bets that no cheat could have won.
- * @example Detectable.smallest({ first: 1, opened: 400, unopened: 0, mean: 5_000 }) // 54_177
+ * @example Detectable.smallest({ first: 1, opened: 400, unopened: 0, mean: 5_000 }) // 57_158
  */
 export function smallest(audits: Audits): number | undefined {
   const hits = hitsToConvict(audits)
@@ -33,8 +38,9 @@ export function smallest(audits: Audits): number | undefined {
 
 /** Least number of answers with X = 1, among otherwise clean ones, at which the process convicts. */
 function hitsToConvict(audits: Audits): number | undefined {
-  const { first, opened, unopened, mean } = audits
-  const goal = Math.log((convictionValue * bets.length) / (pooledShare * EProcess.startWeight(first)))
+  const { first, last = first, opened, unopened, mean } = audits
+  const weight = EProcess.weightLeft(first - 1) - EProcess.weightLeft(last)
+  const goal = Math.log((convictionValue * bets.length) / (pooledShare * weight))
   const isConvicted = (hits: number) => {
     const logs = bets.map(
       (bet) => hits * Math.log1p(bet * (ppm / mean - 1)) + (opened + unopened - hits) * Math.log1p(-bet),

@@ -4,7 +4,7 @@ import * as Decode from '../Decode.ts'
 import * as Digest from '../Digest.ts'
 import type * as Job from '../Job.ts'
 import * as Params from '../Params.ts'
-import { historyEntriesMax, languageCharsMax, ppm } from './Params.ts'
+import { historyEntriesMax, languageCharsMax, ppm, processAnswersMax } from './Params.ts'
 
 /** Upper ends of the context buckets in prompt tokens; the last is open. */
 export const contexts = ['512', '2048', '8192', '32768', 'more'] as const
@@ -21,7 +21,7 @@ export type Strata = {
 
 const order = {
   /** Number of the commitment on chain, over all auditors, and the audit's leaf under its root. */
-  commit: Decode.integer(0, Number.MAX_SAFE_INTEGER),
+  commit: Decode.integer(0, processAnswersMax - 1),
   leaf: Decode.integer(0, Params.batchLeavesMax - 1),
   auditor: Decode.address,
 }

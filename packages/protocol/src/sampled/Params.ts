@@ -35,14 +35,14 @@ export const auditWindowSeconds = 604_800
 export const bets = [0.9, 0.4, 0.16, 0.07, 0.03, 0.012, 0.005] as const
 /** Wealth is held here: far above any threshold, far below where a double ends. Holding it only helps the provider. */
 export const wealthMax = 1e200
-/** Answers a process can take: the start weights are exact up to here. */
+/** Answers, or commitments, that a process can number: the start weights are exact up to here. */
 export const processAnswersMax = 2 ** 31 - 1
 /**
  * Value at which a provider is convicted (Ville): half of the lifetime chance of one in a million that an honest one is; the
  * other half is the calibration's.
  */
 export const convictionValue = 2e6
-/** Share of the public process that is pooled; the rest is the stake-weighted mean over auditors. */
+/** Share of the public process that is pooled; the rest is split among auditors by stake, start by start. */
 export const pooledShare = 0.5
 /** Auditors of one provider and model whose processes are kept; the mean costs a step per auditor and answer. */
 export const auditorsMax = 256

@@ -5,17 +5,24 @@ import { auditorsMax, convictionValue, pooledShare } from './Params.ts'
 /** Stake of each auditor, in any unit; those not listed have none and count in the pooled half only. */
 export type Stakes = ReadonlyMap<Bytes.Hex, number>
 
-/** An audit in the order of commitments. One that was not opened has X = 0. X and mu0 in millionths. */
-export type Audit = EProcess.Answer & { readonly auditor: Bytes.Hex }
+/**
+ * An audit in the order of commitments, `commit` being the number of its commitment over all auditors. One that was not
+ * opened has X = 0. X and mu0 in millionths.
+ */
+export type Audit = EProcess.Answer & { readonly auditor: Bytes.Hex; readonly commit: number }
 
 /**
  * The evidence about one provider and model, in two halves, so that auditors who collude can neither forge nor burn it.
- * `pooled` bets on all audits in the order of their commitments. In the other half each start splits its weight among the
- * auditors by the stakes of that moment (`accounts`, as an {@link EProcess.EProcess}'s wealth) and each share bets on that
- * auditor's audits alone; weight that fell to nobody is `idle`. `peak` is the highest value so far.
+ * Start k belongs to commitment k - 1 of the chain, whomever its audits met: `starts` of them have begun. Were starts
+ * numbered by this provider's audits, sealing those that met others would move them.
+ *
+ * `pooled` is the wealth ({@link EProcess.paid}) of betting on all audits in the order of their commitments. In the other
+ * half each start splits its weight among the auditors by the stakes of that moment (`accounts`) and each share bets on
+ * that auditor's audits alone; weight that fell to nobody is `idle`. `peak` is the highest value so far.
  */
 export type PublicProcess = {
-  readonly pooled: EProcess.EProcess
+  readonly starts: number
+  readonly pooled: readonly number[]
   readonly accounts: ReadonlyMap<Bytes.Hex, readonly number[]>
   readonly idle: number
   readonly stakes: Stakes
@@ -23,7 +30,8 @@ export type PublicProcess = {
 }
 
 export const start: PublicProcess = {
-  pooled: EProcess.start,
+  starts: 0,
+  pooled: EProcess.start.wealth,
   accounts: new Map(),
   idle: 0,
   stakes: new Map(),
@@ -46,12 +54,18 @@ export function withStakes(process: PublicProcess, stakes: Stakes): PublicProces
 }
 
 /**
- * The process after one more audit.
- * @example PublicProcess.next(PublicProcess.start, { auditor, x: 0, mean: 5_000 })
+ * The process after one more audit. Every start up to its commitment has begun by then and, like the evidence of other
+ * providers' audits in between, lost nothing.
+ * @example PublicProcess.next(PublicProcess.start, { auditor, commit: 0, x: 0, mean: 5_000 })
  */
 export function next(process: PublicProcess, audit: Audit): PublicProcess {
-  const pooled = EProcess.next(process.pooled, audit)
-  const fresh = EProcess.startWeight(pooled.answers)
+  const starts = audit.commit + 1
+  if (starts < process.starts)
+    throw new RangeError(
+      `audits come in the order of commitments, got ${audit.commit} after ${process.starts - 1}`,
+    )
+  const fresh = EProcess.weightLeft(process.starts) - EProcess.weightLeft(starts)
+  const pooled = EProcess.paid(process.pooled, fresh, audit)
   const staked = [...process.stakes.values()].reduce((sum, stake) => sum + stake, 0)
   const accounts = new Map(process.accounts)
   const empty = EProcess.start.wealth
@@ -65,16 +79,14 @@ export function next(process: PublicProcess, audit: Audit): PublicProcess {
   const account = accounts.get(audit.auditor)
   if (account) accounts.set(audit.auditor, EProcess.paid(account, 0, audit))
   const idle = process.idle + (staked > 0 ? 0 : fresh)
-  const grown = { ...process, pooled, accounts, idle }
+  const grown = { ...process, starts, pooled, accounts, idle }
   return { ...grown, peak: Math.max(process.peak, value(grown)) }
 }
 
 /** Evidence now. */
-export function value({ pooled, accounts, idle }: Omit<PublicProcess, 'peak'>): number {
+export function value({ starts, pooled, accounts, idle }: Omit<PublicProcess, 'peak'>): number {
   const held = [...accounts.values()].reduce((sum, account) => sum + EProcess.total(account), idle)
-  return (
-    pooledShare * EProcess.value(pooled) + (1 - pooledShare) * (held + EProcess.weightLeft(pooled.answers))
-  )
+  return pooledShare * EProcess.total(pooled) + (1 - pooledShare) * held + EProcess.weightLeft(starts)
 }
 
 /** Whether the evidence ever reached the threshold: an honest provider's ever does with a chance of at most 5e-7. */

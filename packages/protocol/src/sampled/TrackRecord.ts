@@ -6,8 +6,8 @@ import * as PublicProcess from './PublicProcess.ts'
 
 /**
  * What a provider's audits on one model come to. `value` is the evidence now, `peak` the highest it ever was,
- * `convictedAt` the audit at which it reached one million. Of the window: answers and tokens opened, audits committed
- * but not opened, tokens by stratum, and the smallest share of false answers, in millionths, that would have convicted.
+ * `convictedAt` the audit at which it reached the threshold. Of the window: answers and tokens opened, audits committed
+ * but not opened, tokens by stratum, answers by length of the prompt, and the smallest share of false answers, in millionths, that would have convicted.
  * `age` is the time in seconds since the newest audit; Infinity where there is none.
  */
 export type TrackRecord = {
@@ -18,6 +18,7 @@ export type TrackRecord = {
   readonly tokens: number
   readonly unopened: number
   readonly strata: Readonly<Record<keyof History.Strata, ReadonlyMap<string, number>>>
+  readonly answersByContext: ReadonlyMap<History.Strata['context'], number>
   readonly age: number
   readonly smallestDetectable: number | undefined
 }
@@ -49,7 +50,12 @@ export function fold(
       change += 1
     }
     const x = entry.state === 'opened' ? entry.x : 0
-    process = PublicProcess.next(process, { auditor: entry.auditor, x, mean: calibration.mu0 })
+    process = PublicProcess.next(process, {
+      auditor: entry.auditor,
+      commit: entry.commit,
+      x,
+      mean: calibration.mu0,
+    })
     if (!convictedAt && PublicProcess.isConvicted(process))
       convictedAt = { commit: entry.commit, leaf: entry.leaf }
   }
@@ -62,7 +68,7 @@ export function fold(
     value: PublicProcess.value(process),
     peak: process.peak,
     convictedAt,
-    ...window(entries, { from: now - windowSeconds, mean: calibration.mu0 }),
+    ...window(entries, { from: now - windowSeconds, to: now, mean: calibration.mu0 }),
     age: now - newest,
   }
 }
@@ -80,7 +86,10 @@ export type Judgement =
       readonly message: string
     }
 
-/** Chance that a conviction is wrong: of the process ever reaching its threshold, and of a calibration that is too low. */
+/**
+ * Chance that an honest provider is ever convicted: of its process reaching the threshold, and of a calibration that is too
+ * low. That a verdict `holds` misses a provider that gives a quarter of its answers falsely is another chance: 5 %.
+ */
 export const errorBound = 1 / convictionValue + calibrationError
 
 /**
@@ -116,22 +125,33 @@ export function judge(
   return { outcome: 'holds', advisory, errorBound }
 }
 
+/**
+ * Whether so many audits had prompts of this length that a provider would have been convicted had it answered all of these
+ * falsely and none of the others.
+ */
+export function isCovered(record: TrackRecord, context: History.Strata['context']): boolean {
+  const { smallestDetectable: share, answers, answersByContext } = record
+  return share !== undefined && (answersByContext.get(context) ?? 0) * ppm >= share * answers
+}
+
 /** The smallest detectable effect in words, for a verdict. */
 export function describe(record: TrackRecord): string {
   const { smallestDetectable: share } = record
   if (share === undefined) return 'nothing yet: too few audits'
-  return `${percent(share)} % of answers from other weights or another sampler, over ${record.answers} audited answers of ${record.tokens} tokens`
+  return `${percent(share)} % of answers wholly from other weights or another sampler would have convicted with 95 % probability, over ${record.answers} audited answers of ${record.tokens} tokens`
 }
 
 function window(
   entries: readonly History.Entry[],
-  { from, mean }: { readonly from: number; readonly mean: number },
-): Pick<TrackRecord, 'answers' | 'tokens' | 'unopened' | 'strata' | 'smallestDetectable'> {
-  const oldest = entries.findIndex((entry) => openedAt(entry) >= from)
-  // What was withheld just before the first opened one belongs to the window too: it weakens what could be found.
-  const begin = entries.slice(0, Math.max(0, oldest)).findLastIndex((entry) => entry.state === 'opened') + 1
-  const recent = oldest < 0 ? [] : entries.slice(begin)
-  const opened = recent.filter((entry) => entry.state === 'opened')
+  { from, to, mean }: { readonly from: number; readonly to: number; readonly mean: number },
+): Pick<
+  TrackRecord,
+  'answers' | 'tokens' | 'unopened' | 'strata' | 'answersByContext' | 'smallestDetectable'
+> {
+  const begin = beginOf(entries, from)
+  const recent = entries.slice(begin)
+  // What says it was opened later than now would be news for ever: until then it counts as a lost bet.
+  const opened = recent.filter((entry) => entry.state === 'opened').filter((entry) => entry.openedAt <= to)
   const unopened = recent.length - opened.length
   const tokensBy = (name: keyof History.Strata) => {
     const tokens = new Map<string, number>()
@@ -139,8 +159,12 @@ function window(
       tokens.set(strata[name], (tokens.get(strata[name]) ?? 0) + more)
     return tokens
   }
+  const answersByContext = new Map<History.Strata['context'], number>()
+  for (const { strata } of opened)
+    answersByContext.set(strata.context, (answersByContext.get(strata.context) ?? 0) + 1)
   return {
     answers: opened.length,
+    answersByContext,
     tokens: opened.reduce((sum, entry) => sum + entry.tokens, 0),
     unopened,
     strata: {
@@ -152,8 +176,25 @@ function window(
     smallestDetectable:
       opened.length === 0
         ? undefined
-        : Detectable.smallest({ first: begin + 1, opened: opened.length, unopened, mean }),
+        : Detectable.smallest({
+            first: (entries[begin - 1]?.commit ?? -1) + 2,
+            last: (recent[0]?.commit ?? 0) + 1,
+            opened: opened.length,
+            unopened,
+            mean,
+          }),
   }
+}
+
+/**
+ * Where a window begins: with the first new commitment after the last audit that was opened before it. An old audit that is
+ * opened late does not draw it backwards, and what was withheld since belongs to it: it weakens what could be found.
+ */
+function beginOf(entries: readonly History.Entry[], from: number): number {
+  const old = entries.findLastIndex((entry) => entry.state === 'opened' && entry.openedAt < from)
+  const commit = entries[old]?.commit ?? -1
+  const begin = entries.findIndex((entry) => entry.commit > commit)
+  return begin < 0 ? entries.length : begin
 }
 
 function openedAt(entry: History.Entry): number {

@@ -20,7 +20,8 @@ export type Audits = {
 
 /**
  * The rung `sampled` of a claim: its provider's audits on its model and runtime, read as one public process. Says nothing of
- * the single answer. A history that is missing, of another provider, too short or too old is `unknown`, never `holds`.
+ * the single answer. A history that is missing, of another provider, too short, too old, or of prompts of
+ * other lengths than this claim's is `unknown`, never `holds`.
  * @example verifySampled(claim, audits, { policy: { least: 'sampled', maxAge: '7d' }, now: Date.now() })
  */
 export function verifySampled(
@@ -64,6 +65,15 @@ export function verifySampled(
   })
   const figures = { smallestDetectable: TrackRecord.describe(record), covers: covers(record) }
   if (judged.outcome === 'unknown') return { ...unknown(judged.code, judged.message), ...figures }
+  const context = History.contextOf(claim.usage.promptTokens)
+  if (judged.outcome === 'holds' && !TrackRecord.isCovered(record, context))
+    return {
+      ...unknown(
+        'history-short',
+        `${record.answersByContext.get(context) ?? 0} of ${record.answers} audited answers had prompts as long as this one (${claim.usage.promptTokens} tokens): false answers to such prompts alone would not have been found`,
+      ),
+      ...figures,
+    }
   const verdict =
     judged.outcome === 'holds'
       ? Verdict.holds('sampled')

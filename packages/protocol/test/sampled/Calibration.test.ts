@@ -121,6 +121,25 @@ describe('CalibrationRecords.fit', () => {
     expect(odd.varianceX).toBe(Math.ceil(1e6 * (0.15625 ** 2 / 80 - (0.15625 / 80) ** 2)))
   })
 
+  it('counts at most 64 tokens an answer: long clean answers are no credit for short bad ones', () => {
+    const answers = (count: number, tokens: number, bad: number) =>
+      Array.from({ length: count }, () =>
+        Array.from({ length: tokens }, (_, i) =>
+          i < bad ? { ...clean, first: 3_200, second: 3_200 } : clean,
+        ),
+      )
+    const [machine = '0x'] = machines
+    const mixed = [...answers(400, 64, 0), ...answers(20, 64, 2), ...answers(60, 2_000, 0)]
+    const calibration = CalibrationRecords.fit([{ machine, answers: mixed }], subject)
+    // 40 tokens of 146,880 are bad, but an answer's X is 0.015 on average, not 0.003.
+    const scores = [{ score: 2_000, tokens: 40 }]
+    expect(calibration.scores).toEqual(scores)
+    expect(calibration.mu0).toBe(Calibration.mean({ answers: 480, tokens: 146_880, scores }))
+    expect(calibration.mu0).toBeGreaterThan(calibration.meanX)
+    expect(Calibration.mean({ answers: 480 * 5, tokens: 146_880, scores })).toBeLessThan(calibration.meanX)
+    expect(() => Calibration.decode({ ...calibration, mu0: 5_000 })).toThrow('must be')
+  })
+
   it('lowers the weight of log-probabilities until honest runs bear it', () => {
     const factorAt = (logprob: number) =>
       CalibrationRecords.fit(honest(400, { logprob }, 30), subject).logprobFactor

@@ -99,23 +99,29 @@ describe('TrackRecord.fold', () => {
     const mine = Audits.audits([0, 1_000_000, 0], { now })
     const theirs = Audits.audits([500_000, 0], { now, by: otherAuditor, fromCommit: 10 })
     const { mu0: mean } = calibration
-    const xs = [...mine, ...theirs].map((one) => ({ x: one.x, mean, mine: one.auditor === auditor }))
-    const pooled = EProcess.value(xs.reduce(EProcess.next, EProcess.start))
+    const xs = [...mine, ...theirs].map((one) => ({ x: one.x, mine: one.auditor === auditor }))
+    // Starts belong to commitments: those up to 2 begin with the first three audits, those up to 10 with the fourth.
+    const sumOfWeights = (from: number, to: number) =>
+      Array.from({ length: to - from + 1 }, (_, i) => EProcess.startWeight(from + i)).reduce(
+        (a, b) => a + b,
+        0,
+      )
+    const weights = [1, 2, 3].map(EProcess.startWeight).concat(sumOfWeights(4, 11), EProcess.startWeight(12))
     const bets = [0.9, 0.4, 0.16, 0.07, 0.03, 0.012, 0.005]
-    const alone = (isMine: boolean) =>
+    const alone = (whose: readonly boolean[]) =>
       bets
         .map((bet) =>
           xs
             .map((_, k) =>
               xs
                 .slice(k)
-                .filter((one) => one.mine === isMine)
-                .reduce((all, one) => all * (1 - bet + (bet * one.x) / mean), EProcess.startWeight(k + 1)),
+                .filter((one) => whose.includes(one.mine))
+                .reduce((all, one) => all * (1 - bet + (bet * one.x) / mean), weights[k] ?? 0),
             )
             .reduce((sum, one) => sum + one, 0),
         )
         .reduce((sum, one) => sum + one, 0) / 7
-    const expected = pooled / 2 + ((alone(true) + alone(false)) / 2 + EProcess.weightLeft(5)) / 2
+    const expected = alone([true, false]) / 2 + (alone([true]) + alone([false])) / 4 + EProcess.weightLeft(12)
     expect(fold([...mine, ...theirs]).value / expected).toBeCloseTo(1, 9)
   })
 
@@ -188,12 +194,72 @@ describe('TrackRecord.fold', () => {
     expect(record).toMatchObject({ answers: 150, tokens: 7_500, unopened: 0, age: 3_600 })
     expect(record.strata.sampling).toEqual(new Map([['plain', 7_500]]))
     expect(record.smallestDetectable).toBe(
-      Detectable.smallest({ first: 101, opened: 150, unopened: 0, mean: calibration.mu0 }),
+      Detectable.smallest({ first: 101, last: 201, opened: 150, unopened: 0, mean: calibration.mu0 }),
     )
     expect(TrackRecord.describe(record)).toMatch(
-      /^1[0-9] % of answers .* 150 audited answers of 7500 tokens$/,
+      /^1[0-9] % of answers .* with 95 % probability, over 150 audited answers of 7500 tokens$/,
     )
     expect(judge(record)).toEqual({ outcome: 'holds', advisory: undefined, errorBound: 1e-6 })
+  })
+})
+
+describe("TrackRecord's window", () => {
+  const old = Audits.audits(zeros(100), { now: now - 2 * week })
+  const recent = (count: number) => Audits.audits(zeros(count), { now: now - 3_600, fromCommit: 200 })
+
+  it('is not drawn backwards by an old audit that is opened late', () => {
+    const [first, ...rest] = old
+    if (!first) throw new Error('there are a hundred')
+    const late = fold([{ ...first, openedAt: now - 10 }, ...rest, ...recent(5)])
+    expect(late).toMatchObject({ answers: 5, unopened: 0 })
+    expect(judge(late)).toMatchObject({ code: 'history-short' })
+  })
+
+  it('counts as lost what says it was opened later than now', () => {
+    const dated = recent(100).map((one) => ({ ...one, openedAt: now + 52 * week }))
+    const record = fold([...dated, ...Audits.audits(zeros(10), { now, fromCommit: 400 })])
+    expect(record).toMatchObject({ answers: 10, unopened: 100, age: 0 })
+    expect(judge(record)).toMatchObject({ code: 'history-short' })
+  })
+
+  it('begins with a commitment, and with what was withheld since the last audit before it', () => {
+    const before = {
+      ...Audits.opened,
+      commit: 150,
+      claim: `0x${'77'.repeat(32)}`,
+      openedAt: now - 2 * week,
+    } as const
+    const same = {
+      ...recent(1)[0],
+      ...{ commit: 150, leaf: 1, claim: `0x${'78'.repeat(32)}` },
+    } as History.Opened
+    const withheld = { state: 'unopened', commit: 151, leaf: 0, auditor } as const
+    const record = fold([before, same, withheld, ...recent(100)])
+    expect(record).toMatchObject({ answers: 100, unopened: 1 })
+    expect(record.smallestDetectable).toBe(
+      Detectable.smallest({ first: 152, last: 152, opened: 100, unopened: 1, mean: calibration.mu0 }),
+    )
+  })
+
+  it('covers prompts of a length that a provider who failed at them alone would have been convicted by', () => {
+    const long = (count: number) =>
+      recent(400).map((one, i) => ({
+        ...one,
+        strata: { ...one.strata, context: i < count ? ('2048' as const) : ('512' as const) },
+      }))
+    const share = (fold(long(0)).smallestDetectable ?? 0) / 1e6
+    const least = Math.ceil(share * 400)
+    for (const [count, isCovered] of [
+      [0, false],
+      [least - 1, false],
+      [least, true],
+    ] as const)
+      expect(TrackRecord.isCovered(fold(long(count)), '2048')).toBe(isCovered)
+    expect(TrackRecord.isCovered(fold(long(least)), '512')).toBe(true)
+    expect(TrackRecord.isCovered(fold(long(least)), 'more')).toBe(false)
+    expect(TrackRecord.isCovered(fold([]), '512')).toBe(false)
+    const cheat = long(least).map((one) => (one.strata.context === '2048' ? { ...one, x: 1_000_000 } : one))
+    expect(fold(cheat).convictedAt).toBeDefined()
   })
 })
 
@@ -248,6 +314,19 @@ describe('PublicProcess', () => {
     expect([0, 0.01, 1, 9.99, 10, 4_321, 999_999, 1e6, 1e200].map(PublicProcess.rounded)).toEqual([
       0, 0, 0, 0, 1, 3, 5, 6, 200,
     ])
+  })
+
+  it('convicts at two million and not below', () => {
+    const at = (peak: number) => PublicProcess.isConvicted({ ...PublicProcess.start, peak })
+    expect([1, 1_999_999, 2_000_000, 1e200].map(at)).toEqual([false, false, true, true])
+  })
+
+  it('refuses audits that do not come in the order of commitments, and more commitments than it can number', () => {
+    const at = (commit: number) => ({ auditor, commit, x: 0, mean: 5_000 })
+    const after = PublicProcess.next(PublicProcess.start, at(7))
+    expect(PublicProcess.next(after, at(7)).starts).toBe(8)
+    expect(() => PublicProcess.next(after, at(6))).toThrow('got 6 after 7')
+    expect(() => PublicProcess.next(after, at(2 ** 31 - 1))).toThrow(RangeError)
   })
 
   it('refuses too many auditors and stakes that are no numbers', () => {

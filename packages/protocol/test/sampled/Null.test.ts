@@ -1,3 +1,4 @@
+import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import * as EProcess from '../../src/sampled/EProcess.ts'
 import { bets } from '../../src/sampled/Params.ts'
@@ -90,7 +91,8 @@ describe('the public process of an honest provider', () => {
     const auditor = auditors.reduce((best, one) =>
       evidenceOf(process, one) > evidenceOf(process, best) ? one : best,
     )
-    const after = (x: number) => PublicProcess.value(PublicProcess.next(process, { auditor, x, mean }))
+    const after = (x: number) =>
+      PublicProcess.value(PublicProcess.next(process, { auditor, commit: process.starts, x, mean }))
     const [low, high] = [after(0), after(whole)]
     const needed = Math.ceil(((threshold - low) / (high - low)) * whole)
     return { auditor, high: Math.min(whole, Math.max(mean, needed + 1)), low: 0 }
@@ -105,7 +107,12 @@ describe('the public process of an honest provider', () => {
       for (let i = 0; i < 200 && process.peak < 20; i += 1) {
         const { auditor, ...distribution } = attack(process, 20)
         process = PublicProcess.withStakes(process, new Map([[auditor, 1]]))
-        process = PublicProcess.next(process, { auditor, x: drawn(distribution, random), mean })
+        process = PublicProcess.next(process, {
+          auditor,
+          commit: process.starts,
+          x: drawn(distribution, random),
+          mean,
+        })
       }
       if (process.peak >= 20) crossed += 1
     }
@@ -127,7 +134,7 @@ describe('the public process of an honest provider', () => {
         const [luckiest = auditor] =
           [...each].sort(([, a], [, b]) => EProcess.value(b) - EProcess.value(a))[0] ?? []
         process = PublicProcess.withStakes(process, new Map([[luckiest, 1]]))
-        process = PublicProcess.next(process, { auditor, x, mean })
+        process = PublicProcess.next(process, { auditor, commit: i, x, mean })
         if (EProcess.value(own) < 20) each.set(auditor, EProcess.next(own, { x, mean }))
       }
       if (process.peak >= 20) crossed += 1
@@ -148,7 +155,12 @@ describe('the public process of an honest provider', () => {
       const fold = (isOpened: (i: number) => boolean) =>
         xs.reduce(
           (process, x, i) =>
-            PublicProcess.next(process, { auditor: owner[i] ?? '0x', x: isOpened(i) ? x : 0, mean }),
+            PublicProcess.next(process, {
+              auditor: owner[i] ?? '0x',
+              commit: i,
+              x: isOpened(i) ? x : 0,
+              mean,
+            }),
           PublicProcess.withStakes(PublicProcess.start, stakes),
         )
       // They know everything before they open anything, and show each of some selections to the public in turn.
@@ -159,6 +171,77 @@ describe('the public process of an honest provider', () => {
         (i: number) => i > 60,
       ]
       if (shown.some((isOpened) => fold(isOpened).peak >= 20)) crossed += 1
+    }
+    expect(crossed / count).toBeLessThanOrEqual(1 / 20 + 4 * Math.sqrt((0.05 * 0.95) / count))
+  })
+
+  /** What became of an audit: it met this provider, or another one; X where it met this one. */
+  type Met = {
+    readonly commit: number
+    readonly auditor: (typeof auditors)[number]
+    readonly x: number | undefined
+  }
+  const met: fc.Arbitrary<readonly Met[]> = fc
+    .array(
+      fc.record({
+        gap: fc.constantFrom(0, 0, 1, 1, 1, 7),
+        auditor: fc.constantFrom(...auditors.slice(0, 3)),
+        x: fc.constantFrom(undefined, undefined, 0, 0, 5_000, 200_000, whole),
+      }),
+      { minLength: 1, maxLength: 60 },
+    )
+    .map((audits) => {
+      let commit = 0
+      return audits.map(({ gap, ...rest }) => {
+        commit += gap
+        return { commit, ...rest }
+      })
+    })
+  const stakes = new Map(auditors.map((auditor, i) => [auditor, i + 1]))
+  const peakOf = (audits: readonly Met[], isSealed: (i: number) => boolean) =>
+    audits.reduce(
+      (process, { x, ...rest }, i) => {
+        if (isSealed(i)) return PublicProcess.next(process, { ...rest, x: 0, mean })
+        return x === undefined ? process : PublicProcess.next(process, { ...rest, x, mean })
+      },
+      PublicProcess.withStakes(PublicProcess.start, stakes),
+    ).peak
+
+  it('never gains by an audit that is sealed, whether it met this provider or another, whoever picks which', () => {
+    fc.assert(
+      fc.property(met, fc.array(fc.boolean(), { minLength: 60, maxLength: 60 }), (audits, sealed) => {
+        const whole = peakOf(audits, () => false)
+        expect(peakOf(audits, (i) => sealed[i] ?? false)).toBeLessThanOrEqual(whole * (1 + 1e-9))
+      }),
+      { numRuns: 300, seed: 14 },
+    )
+  })
+
+  it("would gain if its own audits numbered the starts: others' sealed ones would move them", () => {
+    const hits = Array.from({ length: 1_200 }, (_, i) => (i % 20 === 0 ? whole : 0))
+    const run = (xs: readonly number[]) =>
+      EProcess.value(xs.reduce((process, x) => EProcess.next(process, { x, mean }), EProcess.start))
+    expect(run([0, 0, 0, ...hits])).toBeGreaterThan(1.15 * run(hits))
+  })
+
+  it('crosses 20 in at most 1/20 of runs though auditors seal what met others, results known', () => {
+    const random = Random.create(15)
+    const count = 300
+    let crossed = 0
+    for (let run = 0; run < count; run += 1) {
+      // Half of the audits meet this provider, the rest another one; the auditor then seals runs of the latter to let
+      // starts gather before each of its hits, and shows the best that it finds.
+      const audits: readonly Met[] = Array.from({ length: 160 }, (_, i) => ({
+        commit: Math.floor(i / 2),
+        auditor: auditors[i % 8] ?? '0x',
+        x: random.uniform() < 0.5 ? undefined : random.uniform() < mean / whole ? whole : 0,
+      }))
+      const hits = audits.flatMap(({ x }, i) => (x === whole ? [i] : []))
+      const selections = [
+        () => false,
+        ...hits.map((hit) => (i: number) => i < hit && audits[i]?.x === undefined),
+      ]
+      if (selections.some((isSealed) => peakOf(audits, isSealed) >= 20)) crossed += 1
     }
     expect(crossed / count).toBeLessThanOrEqual(1 / 20 + 4 * Math.sqrt((0.05 * 0.95) / count))
   })

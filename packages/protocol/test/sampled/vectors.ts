@@ -142,6 +142,13 @@ export const history: Vectors = {
     ...invalidJson(page, [
       ['another schema', ['schema'], 'counterfoil/history/2', 'range', '$.schema'],
       ['no calibration', ['calibration'], undefined, 'missing', '$.calibration'],
+      [
+        'a commitment beyond any chain',
+        ['entries', 2, 'commit'],
+        2 ** 31 - 1,
+        'range',
+        '$.entries[2].commit',
+      ],
       ['an unknown state', ['entries', 0, 'state'], 'hidden', 'range', '$.entries[0].state'],
       ['an X above 1', ['entries', 0, 'x'], 1_000_001, 'range', '$.entries[0].x'],
       ['an X of part of a millionth', ['entries', 0, 'x'], 0.5, 'range', '$.entries[0].x'],

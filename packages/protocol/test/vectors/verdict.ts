@@ -483,7 +483,11 @@ const policies: readonly Row[] = [
 ]
 
 /** The provider's audits, each a minute after the other up to the verdict; the calibration is for the claim's runtime. */
-function audited(xs: readonly number[], change: Partial<VerifySampled.Audits> = {}, ageSeconds = 0): World {
+function audited(
+  xs: readonly number[],
+  change: Partial<VerifySampled.Audits> = {},
+  { ageSeconds = 0, context = '512' as History.Strata['context'] } = {},
+): World {
   const calibration = { ...Audits.calibration, model: claim.model, runtime: claim.runtime }
   const page: History.History = {
     ...Audits.history,
@@ -491,7 +495,10 @@ function audited(xs: readonly number[], change: Partial<VerifySampled.Audits> = 
     provider: claim.provider,
     model: claim.model,
     calibration: Calibration.id(calibration),
-    entries: Audits.audits(xs, { now: seconds(Example.now) - ageSeconds }),
+    entries: Audits.audits(xs, { now: seconds(Example.now) - ageSeconds }).map((one) => ({
+      ...one,
+      strata: { ...one.strata, context },
+    })),
   }
   const stakes = [{ fromCommit: 0, stakes: new Map([[Audits.auditor, 1]]) }]
   const audits = { pages: [page], calibration, stakes, quantization: 'Q4_1', machinesMin: 2, ...change }
@@ -507,10 +514,11 @@ const sampled: readonly (readonly [name: string, world: World, sampled: Expected
   ['no audit yet', audited([]), unknown('history-missing')],
   ["another provider's audits", audited(zeros, { pages: [pageOfOthers] }), unknown('history-missing')],
   ['too few audits', audited(zeros.slice(0, 20)), unknown('history-short')],
-  ['audits of eight days ago', audited(zeros, {}, 8 * 86_400), unknown('history-missing')],
+  ['audits of longer prompts only', audited(zeros, {}, { context: '2048' }), unknown('history-short')],
+  ['audits of eight days ago', audited(zeros, {}, { ageSeconds: 8 * 86_400 }), unknown('history-missing')],
   [
     'audits of two hours ago, one is allowed',
-    { ...audited(zeros, {}, 7_200), policy: { least: 'sampled', maxAge: '1h' } },
+    { ...audited(zeros, {}, { ageSeconds: 7_200 }), policy: { least: 'sampled', maxAge: '1h' } },
     unknown('history-old'),
   ],
   ['a calibration from too few machines', audited(zeros, { machinesMin: 3 }), unknown('calibration-refused')],
