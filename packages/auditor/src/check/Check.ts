@@ -93,7 +93,8 @@ export async function run(options: Options, reference: Scorer, ports: Ports): Pr
     const { why, detail } = found
     uncounted[why] = (uncounted[why] ?? 0) + 1
     uselessInARow += 1
-    if (isFinal(why) || uselessInARow >= Params.uselessInARowMax)
+    const isLast = asked + 1 === requests && observations.length === 0
+    if (isFinal(why) || uselessInARow >= Params.uselessInARowMax || isLast)
       stopped = { reason: why, ...(detail !== undefined && { detail }) }
   }
 

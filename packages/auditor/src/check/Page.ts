@@ -52,7 +52,7 @@ ${facts([
   ...(report.detail === null ? [] : [["the API's last error", report.detail] as const]),
 ])}
 <h2>What the answers say</h2>
-<p>Each answer scores from 0 (as the reference would) to 1. The dot is the mean of what was seen, the bar the range in which the
+<p>Each answer scores from 0 to 1; the higher, the more it speaks against the API. The dot is the mean of what was seen, the bar the range in which the
 true mean lies. Honest engines and quantisations stay left of the <span class="good">green mark</span>; from the
 <span class="bad">red mark</span> on an API is not called consistent.</p>
 <div class="wide">${signalsChart(report.signals)}</div>

@@ -79,6 +79,11 @@ describe('run', () => {
     })
   })
 
+  test('nothing to count in few requests: their reason, not that the evidence does not suffice', async () => {
+    const { result } = await run(() => failure(500, 'oh'), { requests: 2 })
+    expect(result).toMatchObject({ outcome: 'cannot-tell', reason: 'server-error', detail: '500 oh' })
+  })
+
   test.each<[number, Check.Uncounted]>([
     [401, 'unauthorized'],
     [404, 'not-found'],

@@ -15,8 +15,9 @@ export type Subject = {
   readonly answers: { readonly greedy: number; readonly sampled: number }
 }
 
-const honest = { greedy: 165, sampled: 95 }
-const cheat = { greedy: 24, sampled: 16 }
+/** Ours answers twice as fast. */
+const honest = { own: { greedy: 225, sampled: 125 }, other: { greedy: 95, sampled: 55 } }
+const cheat = { greedy: 18, sampled: 12 }
 
 /** The honest ones are more than a thousand, and of each cheat there are two hundred on both servers together. */
 export const subjects: readonly Subject[] = [
@@ -27,7 +28,7 @@ export const subjects: readonly Subject[] = [
       honest: true,
       server,
       weights: 'declared',
-      answers: honest,
+      answers: honest[server],
     },
     {
       name: `${server}-q8_0`,
@@ -35,7 +36,7 @@ export const subjects: readonly Subject[] = [
       honest: true,
       server,
       weights: 'q8_0',
-      answers: honest,
+      answers: honest[server],
     },
     { name: `${server}-q5_0`, what: 'Q5_0', honest: false, server, weights: 'q5_0', answers: cheat },
     { name: `${server}-q4_0`, what: 'Q4_0', honest: false, server, weights: 'q4_0', answers: cheat },
