@@ -59,8 +59,8 @@ export function parse(text: string): AuditBundle.AuditBundle {
 
 /**
  * Does an audit again: finds its commitment and beacon on chain, derives its job, verifies the receipt, and scores the
- * trace with weights of its own. `confirmed` when it finds the same fault, or none, and its own X is within a tenth of the
- * stated one.
+ * trace with weights of its own. `confirmed` when it finds the same fault, or none, and its own X is within 0.1 of the
+ * stated one and at least half of it.
  * @throws {RecheckError} naming what does not follow; then nothing is said about X.
  * @example const { outcome } = await recheck(parse(text), { network, commitment, beacon, references, now: Date.now })
  */
@@ -88,10 +88,9 @@ export async function recheck(bundle: AuditBundle.AuditBundle, ports: RecheckPor
     )
   demandConsistency(bundle, commitment)
   const own = await score(bundle, job, ports.references)
-  const isClose = Math.abs(own.x - bundle.x) <= AuditParams.xTolerancePpm
   // Faults have no tolerance: tokenizer and text are exact.
   return {
-    outcome: isClose && own.fault === bundle.fault ? 'confirmed' : 'refuted',
+    outcome: AuditBundle.agrees(bundle, own.x) && own.fault === bundle.fault ? 'confirmed' : 'refuted',
     claimId: Claim.id(claim),
     provider: claim.provider,
     model: claim.model,

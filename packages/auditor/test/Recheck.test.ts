@@ -1,4 +1,4 @@
-import { AuditBundle, AuditHistory, type Bytes } from '@counterfoil/protocol'
+import { AuditBundle, AuditHistory, type Bytes, Statistic } from '@counterfoil/protocol'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { digest } from '../../sdk/test/FakeGateway.ts'
 import { parse, RecheckError, type RecheckPorts, recheck } from '../src/Recheck.ts'
@@ -50,13 +50,31 @@ test('what an auditor found is confirmed by weights that find the same, and refu
   expect(await recheck(none, ports)).toMatchObject({ outcome: 'refuted', x: 0, own: 1_000_000 })
 })
 
-test('a tenth of X is what machines may differ by', async () => {
+test('an X that nobody else finds is refuted, however small', async () => {
+  const tokens = (bundle.statistics.length - 2) / 16
+  const all = (excess: number) => ({ first: 1_200 + excess, second: 1_200 + excess, spread: 0, logprob: 0 })
+  const statistics = Statistic.toHex(Array(tokens).fill(all(160)))
+  const small = { ...bundle, statistics, x: AuditHistory.x({ statistics }, 1_000) }
+  expect(small.x).toBe(Math.floor((tokens * 160 * 5_000) / Math.max(64, tokens)))
+  expect(small.x).toBeLessThan(100_000)
+  for (const [excess, outcome] of [
+    [160, 'confirmed'],
+    [120, 'confirmed'],
+    [70, 'refuted'],
+    [0, 'refuted'],
+  ] as const) {
+    bed.scorer.statistic = all(excess)
+    expect(await recheck(small, ports)).toMatchObject({ outcome })
+  }
+  bed.scorer.statistic = bad
+})
+
+test('full excess in every token is a wholly false answer, unless the answer is short', async () => {
   const tokens = (bundle.statistics.length - 2) / 16
   bed.scorer.statistic = bad
   const small = { first: 1_200 + 2_000, second: 3_200, spread: 0, logprob: 0 }
   bed.scorer.statistic = small
   const found = await recheck(bundle, ports)
-  // Full excess in every token is a wholly false answer too, unless the answer is short.
   expect(found.own).toBe(Math.min(1_000_000, Math.floor((tokens * 10 * 1_000_000) / 64)))
   bed.scorer.statistic = bad
 })

@@ -266,6 +266,21 @@ describe('a bundle', () => {
   const i = used[0] ?? 0
   const { audit, secret } = plan[i] ?? planned(i)
 
+  it('is confirmed by an X that is near and at least half of what it states', () => {
+    const cases = [
+      [0, 0, true],
+      [0, 100_000, true],
+      [0, 100_001, false],
+      [100_000, 0, false],
+      [20_000, 0, false],
+      [100_000, 49_999, false],
+      [100_000, 50_000, true],
+      [1_000_000, 900_000, true],
+      [1_000_000, 899_999, false],
+    ] as const
+    for (const [x, own, expected] of cases) expect(AuditBundle.agrees({ x }, own)).toBe(expected)
+  })
+
   it('shows its place under the commitment and its nonce', () => {
     const bundle = {
       leaf: i,

@@ -13,7 +13,7 @@ it('exports these names and no others', () => {
     [
       "Access: digest fromJson sign signer",
       "Audit: decode digest includes isUsed job leaf nonce prove request root",
-      "AuditBundle: fromJson isCommitted nonce toJson",
+      "AuditBundle: agrees fromJson isCommitted nonce toJson",
       "AuditHistory: entries strata subjects terms x",
       "AuditPage: AuditError check faults fromJson keyIds leafOf toJson",
       "AuditParams: auditsMax bundleBytesMax pageBytesMax pathDigestsMax useShare xTolerancePpm",

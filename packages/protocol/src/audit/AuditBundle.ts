@@ -6,7 +6,7 @@ import { ppm, statisticBytes } from '../sampled/Params.ts'
 import * as Transcript from '../Transcript.ts'
 import * as Audit from './Audit.ts'
 import { faults } from './AuditPage.ts'
-import { auditsMax, pathDigestsMax } from './Params.ts'
+import { auditsMax, pathDigestsMax, xTolerancePpm } from './Params.ts'
 
 const read = Decode.object(
   {
@@ -42,6 +42,15 @@ export function toJson(bundle: AuditBundle): unknown {
 export function isCommitted(bundle: AuditBundle, commitment: Audit.Commitment): boolean {
   const leaf = Audit.leaf({ secret: bundle.secret, audit: Audit.digest(bundle.audit) })
   return Audit.includes(commitment, { leaf, index: bundle.leaf }, bundle.path)
+}
+
+/**
+ * Whether scoring again confirms the stated X: one's own (millionths) differs by at most a tenth and is at least half of
+ * it. The second matters most: answers that state X = 0.1 without reason would convict an honest provider in six.
+ * @example AuditBundle.agrees({ x: 90_000 }, 30_000) // false
+ */
+export function agrees({ x }: Pick<AuditBundle, 'x'>, own: number): boolean {
+  return Math.abs(own - x) <= xTolerancePpm && 2 * own >= x
 }
 
 /** The nonce that the beacon gives the bundle's audit; undefined when it did not select it. */
