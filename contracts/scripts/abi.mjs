@@ -10,6 +10,7 @@ const exported = {
   providers: 'Providers',
   models: 'Models',
   channels: 'Channels',
+  inclusions: 'Inclusions',
   commitments: 'Commitments',
   audits: 'Audits',
   testStable: 'TestStable',

@@ -5,7 +5,9 @@ import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
 import {SafeERC20} from "@openzeppelin/contracts/token/ERC20/utils/SafeERC20.sol";
 import {ReentrancyGuardTransient} from "@openzeppelin/contracts/utils/ReentrancyGuardTransient.sol";
 import {P256} from "@openzeppelin/contracts/utils/cryptography/P256.sol";
+import {Commitments} from "./Commitments.sol";
 import {ExactTransfer} from "./ExactTransfer.sol";
+import {Inclusions, Standing} from "./Inclusions.sol";
 
 /// @notice A P-256 key that signs claims, valid from `notBefore` to `notAfter` (seconds of chain time, both included).
 /// `revokedAt` is 0 while it is not revoked; `provider` is zero for a key that nobody added.
@@ -26,8 +28,19 @@ struct Provider {
     string endpoint;
 }
 
+/// @notice What a deployment fixes for ever (in production: 21 days, 600 s, 24 h, 28 days, and a bond above what an
+/// answer's gas costs).
+struct Terms {
+    uint64 unbondingSeconds;
+    uint64 epochSeconds;
+    uint64 answerSeconds;
+    uint64 windowSeconds;
+    uint256 bond;
+}
+
 /// @title Providers
 /// @notice Who provides: stake, endpoint and receipt keys. Claims carry `domain()`, so one is good on one deployment.
+/// @dev Makes Commitments and Inclusions itself: the three know each other from birth, and nobody can change that.
 contract Providers is ReentrancyGuardTransient {
     /// @dev An endpoint is a URL; longer ones only cost those who list providers.
     uint256 public constant ENDPOINT_BYTES_MAX = 256;
@@ -37,6 +50,8 @@ contract Providers is ReentrancyGuardTransient {
     IERC20 public immutable stable;
     /// @notice Seconds between asking to leave and getting the stake back (21 days in production).
     uint64 public immutable unbondingSeconds;
+    Commitments public immutable commitments;
+    Inclusions public immutable inclusions;
 
     mapping(address provider => Provider) private _providers;
     mapping(bytes32 keyId => Key) private _keys;
@@ -61,6 +76,8 @@ contract Providers is ReentrancyGuardTransient {
     error Exiting(address provider, uint64 exitsAt);
     error NotExiting(address provider);
     error StillBonded(address provider, uint64 exitsAt, uint256 time);
+    error DemandsOpen(address provider, uint64 open);
+    error FaultRecorded(address provider, uint64 faults);
     error EmptyValidity(uint64 notBefore, uint64 notAfter);
     error ExpiredValidity(uint64 notAfter, uint256 time);
     error KeyTaken(bytes32 keyId, address provider);
@@ -68,9 +85,12 @@ contract Providers is ReentrancyGuardTransient {
     error NotKeyOwner(bytes32 keyId, address caller, address provider);
     error AlreadyRevoked(bytes32 keyId, uint64 revokedAt);
 
-    constructor(IERC20 stable_, uint64 unbondingSeconds_) {
+    constructor(IERC20 stable_, Terms memory terms) {
         stable = stable_;
-        unbondingSeconds = unbondingSeconds_;
+        unbondingSeconds = terms.unbondingSeconds;
+        commitments = new Commitments(terms.epochSeconds);
+        inclusions =
+            new Inclusions(stable_, commitments, terms.answerSeconds, terms.windowSeconds, terms.bond);
     }
 
     /// @notice H("claim", chainId ‖ this address): the first word of every claim made under this registry.
@@ -124,9 +144,11 @@ contract Providers is ReentrancyGuardTransient {
         if (!P256.verify(digest, r, s, x, y)) revert BadProofOfPossession(id, digest);
         _keys[id] = Key(msg.sender, notBefore, notAfter, 0, x, y);
         emit KeyAdded(id, msg.sender, notBefore, notAfter, x, y);
+        commitments.admit(id, msg.sender);
     }
 
-    /// @notice From now on only batches that were posted before count for this key.
+    /// @notice From now on only batches that were posted before count for this key, and no inclusion of its claims can be
+    /// demanded any more; what was demanded before must still be answered.
     function revokeKey(bytes32 id) external {
         Key storage record = _keys[id];
         if (record.provider != msg.sender) revert NotKeyOwner(id, msg.sender, record.provider);
@@ -142,12 +164,16 @@ contract Providers is ReentrancyGuardTransient {
         emit ExitRequested(msg.sender, record.exitsAt);
     }
 
-    /// @notice Returns the stake after the delay and strikes the caller off; it may register again.
+    /// @notice Returns the stake after the delay and strikes the caller off; it may register again. Not while an inclusion
+    /// is demanded of it, nor once it failed to show one.
     function withdraw() external nonReentrant {
         Provider storage record = _providers[msg.sender];
         if (!_isRegistered(msg.sender)) revert NotRegistered(msg.sender);
         if (record.exitsAt == 0) revert NotExiting(msg.sender);
         if (block.timestamp < record.exitsAt) revert StillBonded(msg.sender, record.exitsAt, block.timestamp);
+        Standing memory standing = inclusions.standingOf(msg.sender);
+        if (standing.open != 0) revert DemandsOpen(msg.sender, standing.open);
+        if (standing.faults != 0) revert FaultRecorded(msg.sender, standing.faults);
         uint256 stake = record.stake;
         delete _providers[msg.sender];
         emit Withdrawn(msg.sender, stake);

@@ -2,10 +2,11 @@
 pragma solidity 0.8.37;
 
 import {P256} from "@openzeppelin/contracts/utils/cryptography/P256.sol";
-import {Channels, Voucher} from "../src/Channels.sol";
+import {Channels, Redemption, Voucher} from "../src/Channels.sol";
 import {Commitments} from "../src/Commitments.sol";
+import {Inclusions} from "../src/Inclusions.sol";
 import {Models} from "../src/Models.sol";
-import {Providers} from "../src/Providers.sol";
+import {Providers, Terms} from "../src/Providers.sol";
 import {TestStable} from "../src/TestStable.sol";
 import {Vm} from "./Vm.sol";
 
@@ -16,6 +17,9 @@ abstract contract Base {
     uint64 internal constant UNBONDING = 21 days;
     uint64 internal constant EPOCH = 600;
     uint64 internal constant CLOSE_DELAY = 1 days;
+    uint64 internal constant ANSWER = 1 days;
+    uint64 internal constant WINDOW = 28 days;
+    uint256 internal constant BOND = 1e6;
     uint256 internal constant START = 1_800_000_000;
     uint256 internal constant STAKE = 1_000e6;
 
@@ -28,20 +32,28 @@ abstract contract Base {
     address internal immutable PAYER = vm.addr(PAYER_KEY);
     address internal immutable SIGNER = vm.addr(SIGNER_KEY);
     address internal constant STRANGER = address(0x57a);
+    address internal constant GUARDIAN = address(0x6a6d);
 
     TestStable internal stable;
     Providers internal providers;
     Models internal models;
     Commitments internal commitments;
+    Inclusions internal inclusions;
     Channels internal channels;
+    uint256 private _salt;
 
     function setUp() public virtual {
         vm.warp(START);
         stable = new TestStable();
-        providers = new Providers(stable, UNBONDING);
+        providers = new Providers(stable, terms());
         models = new Models();
-        commitments = new Commitments(providers, EPOCH);
-        channels = new Channels(stable, commitments, CLOSE_DELAY);
+        commitments = providers.commitments();
+        inclusions = providers.inclusions();
+        channels = new Channels(stable, commitments, CLOSE_DELAY, GUARDIAN);
+    }
+
+    function terms() internal pure returns (Terms memory) {
+        return Terms(UNBONDING, EPOCH, ANSWER, WINDOW, BOND);
     }
 
     function fund(address who, address spender, uint256 amount) internal {
@@ -84,10 +96,14 @@ abstract contract Base {
         return providers.addKey(x, y, notBefore, notAfter, r, s);
     }
 
-    function open(uint128 amount) internal returns (bytes32) {
+    function open(uint96 amount) internal returns (bytes32) {
+        return open(PROVIDER, amount);
+    }
+
+    function open(address payee, uint96 amount) internal returns (bytes32) {
         fund(PAYER, address(channels), amount);
         vm.prank(PAYER);
-        return channels.open(PROVIDER, SIGNER, amount);
+        return channels.open(payee, SIGNER, amount, bytes32(_salt++));
     }
 
     function sign(uint256 key, bytes32 digest) internal pure returns (bytes memory) {
@@ -95,11 +111,41 @@ abstract contract Base {
         return abi.encodePacked(r, s, v);
     }
 
-    function signed(Voucher memory voucher) internal view returns (bytes memory) {
-        return sign(SIGNER_KEY, channels.voucherDigest(voucher));
+    /// @dev The voucher as the contract takes it, signed by the channel's signer, with the key whose root covers it.
+    function signed(Voucher memory voucher, bytes32 keyId) internal view returns (Redemption memory) {
+        return signedBy(SIGNER_KEY, channels, voucher, keyId);
+    }
+
+    function signedBy(uint256 key, Channels deployed, Voucher memory voucher, bytes32 keyId)
+        internal
+        view
+        returns (Redemption memory)
+    {
+        (uint8 v, bytes32 r, bytes32 s) = vm.sign(key, deployed.voucherDigest(voucher));
+        return Redemption(voucher, keyId, r, v == 28 ? s | bytes32(uint256(1) << 255) : s);
     }
 
     function currentEpoch() internal view returns (uint64) {
         return uint64(block.timestamp / EPOCH);
+    }
+
+    /// @dev 512 bytes that decode: everything that a test does not name is a digest or a plausible number.
+    function claimOf(address provider, bytes32 keyId, uint64 sequence, uint64 epoch)
+        internal
+        view
+        returns (bytes memory)
+    {
+        bytes32[8] memory digests;
+        for (uint256 i = 0; i < 8; ++i) {
+            digests[i] = keccak256(abi.encode("digest", sequence, i));
+        }
+        uint64 ms = uint64(epoch * EPOCH * 1000);
+        return bytes.concat(
+            abi.encode(providers.domain(), provider, keyId),
+            abi.encodePacked(uint128(0), sequence, epoch, digests[0], digests[1], digests[2], digests[3]),
+            abi.encodePacked(digests[4], digests[5], uint64(900), uint64(0), uint64(300), uint64(1), digests[6]),
+            abi.encodePacked(uint128(0), uint128(1200), ms, ms + 200, ms + 4000, uint64(0)),
+            abi.encode(bytes32(0), digests[7])
+        );
     }
 }

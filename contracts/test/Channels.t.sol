@@ -2,7 +2,7 @@
 pragma solidity 0.8.37;
 
 import {ReentrancyGuardTransient} from "@openzeppelin/contracts/utils/ReentrancyGuardTransient.sol";
-import {Channel, Channels, Line, Voucher} from "../src/Channels.sol";
+import {Channel, Channels, Line, Redemption, Voucher} from "../src/Channels.sol";
 import {ExactTransfer} from "../src/ExactTransfer.sol";
 import {Base} from "./Base.sol";
 import {FakeContractAccount, FakeFeeToken, FakeReentrantToken} from "./Fakes.sol";
@@ -25,30 +25,32 @@ contract ChannelsTest is Base {
         vm.stopPrank();
     }
 
-    function redeem(Voucher memory voucher) private returns (uint128) {
-        bytes memory signature = signed(voucher);
+    function redeem(Voucher memory voucher) private returns (uint96) {
+        Redemption memory redemption = signed(voucher, keyId);
         vm.prank(STRANGER);
-        return channels.redeem(voucher, signature);
+        return channels.redeem(redemption);
     }
 
     function refuse(Voucher memory voucher, bytes memory refusal) private {
-        bytes memory signature = signed(voucher);
+        Redemption memory redemption = signed(voucher, keyId);
         vm.expectRevert(refusal);
-        channels.redeem(voucher, signature);
+        channels.redeem(redemption);
     }
 
     // --- open and top up ---
 
-    function testFuzz_opensAndNeverReusesAnId(uint128 amount) public {
+    function testFuzz_opensUnderAnIdKnownBefore(uint96 amount, bytes32 salt) public {
         amount = amount / 2 + 1;
         fund(PAYER, address(channels), 2 * uint256(amount));
-        bytes32 expected = keccak256(abi.encode(block.chainid, address(channels), PAYER, PROVIDER, 0));
+        bytes32 expected =
+            keccak256(abi.encode(block.chainid, address(channels), PAYER, PROVIDER, SIGNER, salt));
         vm.expectEmit();
         emit Channels.Opened(expected, PAYER, PROVIDER, SIGNER, amount);
         vm.startPrank(PAYER);
-        bytes32 id = channels.open(PROVIDER, SIGNER, amount);
+        bytes32 id = channels.open(PROVIDER, SIGNER, amount, salt);
         vm.assertEq(id, expected);
-        vm.assertFalse(channels.open(PROVIDER, SIGNER, amount) == id);
+        vm.assertEq(channels.idOf(PAYER, PROVIDER, SIGNER, salt), expected);
+        vm.assertFalse(channels.open(PROVIDER, SIGNER, amount, ~salt) == id);
         Channel memory channel = channels.channelOf(id);
         vm.assertEq(channel.payer, PAYER);
         vm.assertEq(channel.payee, PROVIDER);
@@ -60,37 +62,50 @@ contract ChannelsTest is Base {
         vm.assertEq(stable.balanceOf(address(channels)), 2 * uint256(amount));
     }
 
+    /// Sent twice, or again after the end: one channel, one id.
+    function test_anIdNeverReturns() public {
+        fund(PAYER, address(channels), 100);
+        vm.startPrank(PAYER);
+        bytes32 id = channels.open(PROVIDER, SIGNER, 10, "salt");
+        bytes memory refusal = abi.encodeWithSelector(Channels.AlreadyOpened.selector, id);
+        vm.expectRevert(refusal);
+        channels.open(PROVIDER, SIGNER, 20, "salt");
+        channels.closeNow(id, sign(PROVIDER_KEY, channels.closeDigest(id)));
+        vm.expectRevert(refusal);
+        channels.open(PROVIDER, SIGNER, 10, "salt");
+    }
+
     function test_refusesToOpenWithNothing() public {
         vm.startPrank(PAYER);
         vm.expectRevert(abi.encodeWithSelector(Channels.ZeroAddress.selector, "payee"));
-        channels.open(address(0), SIGNER, 1);
+        channels.open(address(0), SIGNER, 1, 0);
         vm.expectRevert(abi.encodeWithSelector(Channels.ZeroAddress.selector, "signer"));
-        channels.open(PROVIDER, address(0), 1);
+        channels.open(PROVIDER, address(0), 1, 0);
         vm.expectRevert(abi.encodeWithSelector(Channels.ZeroAmount.selector));
-        channels.open(PROVIDER, SIGNER, 0);
+        channels.open(PROVIDER, SIGNER, 0, 0);
     }
 
     function test_refusesACoinWithAFee() public {
         FakeFeeToken token = new FakeFeeToken();
-        Channels taxed = new Channels(token, commitments, CLOSE_DELAY);
+        Channels taxed = new Channels(token, commitments, CLOSE_DELAY, GUARDIAN);
         token.mint(PAYER, 1000);
         vm.startPrank(PAYER);
         token.approve(address(taxed), 1000);
         vm.expectRevert(
             abi.encodeWithSelector(ExactTransfer.InexactTransfer.selector, address(token), 1000, 990)
         );
-        taxed.open(PROVIDER, SIGNER, 1000);
+        taxed.open(PROVIDER, SIGNER, 1000, 0);
     }
 
     function testFuzz_anyoneTopsUp(uint96 amount) public {
-        vm.assume(amount != 0);
+        amount = amount / 2 + 1;
         bytes32 id = open(100);
         fund(STRANGER, address(channels), amount);
         vm.expectEmit();
-        emit Channels.ToppedUp(id, STRANGER, amount, 100 + uint128(amount));
+        emit Channels.ToppedUp(id, STRANGER, amount, 100 + amount);
         vm.prank(STRANGER);
         channels.topUp(id, amount);
-        vm.assertEq(channels.channelOf(id).deposit, 100 + uint128(amount));
+        vm.assertEq(channels.channelOf(id).deposit, 100 + amount);
         vm.assertEq(stable.balanceOf(address(channels)), 100 + uint256(amount));
     }
 
@@ -145,11 +160,11 @@ contract ChannelsTest is Base {
     function test_paysThePayeeWhoeverSends() public {
         bytes32 id = open(1000);
         Voucher memory voucher = Voucher(id, MODEL, 300, epoch);
-        bytes memory signature = signed(voucher);
+        Redemption memory redemption = signed(voucher, keyId);
         vm.expectEmit();
         emit Channels.Redeemed(id, MODEL, PROVIDER, 300, 300, epoch);
         vm.prank(STRANGER);
-        vm.assertEq(channels.redeem(voucher, signature), 300);
+        vm.assertEq(channels.redeem(redemption), 300);
         vm.assertEq(stable.balanceOf(PROVIDER), 300);
         vm.assertEq(stable.balanceOf(address(channels)), 700);
         Line memory line = channels.lineOf(id, MODEL);
@@ -159,15 +174,15 @@ contract ChannelsTest is Base {
     }
 
     /// Whatever two lines ask for, each pays what it adds and both together no more than the deposit.
-    function testFuzz_paysTheLineAndAtMostTheDeposit(uint128 deposit, uint128 a, uint128 b, uint128 more) public {
+    function testFuzz_paysTheLineAndAtMostTheDeposit(uint96 deposit, uint128 a, uint128 b, uint128 more) public {
         deposit = deposit / 2 + 1;
         a = a / 4 + 1;
         b = b / 4 + 1;
         more = more / 4 + 1;
         bytes32 id = open(deposit);
-        uint128 paidA = redeem(Voucher(id, MODEL, a, epoch));
+        uint96 paidA = redeem(Voucher(id, MODEL, a, epoch));
         vm.assertEq(paidA, a < deposit ? a : deposit);
-        uint128 left = deposit - paidA;
+        uint96 left = deposit - paidA;
         if (left == 0) {
             refuse(
                 Voucher(id, OTHER_MODEL, b, epoch),
@@ -175,11 +190,11 @@ contract ChannelsTest is Base {
             );
             return;
         }
-        uint128 paidB = redeem(Voucher(id, OTHER_MODEL, b, epoch));
+        uint96 paidB = redeem(Voucher(id, OTHER_MODEL, b, epoch));
         vm.assertEq(paidB, b < left ? b : left);
         left -= paidB;
         if (left == 0) return;
-        uint128 paidMore = redeem(Voucher(id, MODEL, a + more, epoch + 1));
+        uint96 paidMore = redeem(Voucher(id, MODEL, a + more, epoch + 1));
         vm.assertEq(paidMore, more < left ? more : left);
         vm.assertEq(stable.balanceOf(PROVIDER), uint256(paidA) + paidB + paidMore);
         vm.assertEq(channels.channelOf(id).redeemed, paidA + paidB + paidMore);
@@ -197,10 +212,10 @@ contract ChannelsTest is Base {
         refuse(voucher, abi.encodeWithSelector(Channels.NothingDue.selector, id, MODEL, 250, 250));
     }
 
-    function testFuzz_paysNothingTwice(uint128 cumulative, uint128 lower) public {
+    function testFuzz_paysNothingTwice(uint96 cumulative, uint128 lower) public {
         cumulative = cumulative / 2 + 1;
-        lower = lower % (cumulative + 1);
-        bytes32 id = open(type(uint128).max / 2 + 1);
+        lower = lower % (uint128(cumulative) + 1);
+        bytes32 id = open(type(uint96).max / 2 + 1);
         redeem(Voucher(id, MODEL, cumulative, epoch));
         refuse(
             Voucher(id, MODEL, lower, epoch),
@@ -223,34 +238,48 @@ contract ChannelsTest is Base {
     function testFuzz_needsTheRootOfItsEpoch(uint64 missing) public {
         vm.assume(missing != epoch && missing != epoch + 1);
         bytes32 id = open(1000);
-        refuse(Voucher(id, MODEL, 1, missing), abi.encodeWithSelector(Channels.NotCommitted.selector, PROVIDER, missing));
+        refuse(Voucher(id, MODEL, 1, missing), abi.encodeWithSelector(Channels.NotCommitted.selector, PROVIDER, keyId, missing));
+    }
+
+    /// The root must be of a key of the payee: another provider's root of the same epoch is no help.
+    function testFuzz_needsTheRootOfThePayeesKey(bytes32 other) public {
+        vm.assume(other != keyId);
+        register(STRANGER);
+        bytes32 strangers = addKey(STRANGER, RECEIPT_KEY + 1);
+        vm.prank(STRANGER);
+        commitments.post(strangers, epoch, keccak256("root"), 0, 1);
+        Voucher memory voucher = Voucher(open(1000), MODEL, 1, epoch);
+        bytes32[2] memory keys = [strangers, other];
+        for (uint256 i = 0; i < keys.length; ++i) {
+            Redemption memory redemption = signed(voucher, keys[i]);
+            vm.expectRevert(
+                abi.encodeWithSelector(Channels.NotCommitted.selector, PROVIDER, keys[i], epoch)
+            );
+            channels.redeem(redemption);
+        }
     }
 
     function testFuzz_onlyThePinnedKeySigns(uint256 key) public {
         key = key % (type(uint128).max) + 1;
         vm.assume(key != SIGNER_KEY);
-        bytes32 id = open(1000);
-        Voucher memory voucher = Voucher(id, MODEL, 1, epoch);
-        bytes memory signature = sign(key, channels.voucherDigest(voucher));
+        Redemption memory redemption = signedBy(key, channels, Voucher(open(1000), MODEL, 1, epoch), keyId);
         vm.expectRevert(abi.encodeWithSelector(Channels.BadVoucherSignature.selector, vm.addr(key), SIGNER));
-        channels.redeem(voucher, signature);
+        channels.redeem(redemption);
     }
 
     function test_refusesMalformedSignaturesAndChangedVouchers() public {
         bytes32 id = open(1000);
-        Voucher memory voucher = Voucher(id, MODEL, 1, epoch);
-        bytes memory signature = signed(voucher);
-        bytes memory malformed = abi.encodeWithSelector(Channels.BadVoucherSignature.selector, address(0), SIGNER);
-        vm.expectRevert(malformed);
-        channels.redeem(voucher, "");
-        vm.expectRevert(malformed);
-        channels.redeem(voucher, abi.encodePacked(signature, hex"00"));
-        // The same signature with a high s.
-        (uint8 v, bytes32 r, bytes32 s) = vm.sign(SIGNER_KEY, channels.voucherDigest(voucher));
+        Redemption memory good = signed(Voucher(id, MODEL, 1, epoch), keyId);
+        // A high s that still fits 255 bits, and nothing at all.
+        bytes32 top = bytes32(uint256(1) << 255);
         uint256 order = 0xfffffffffffffffffffffffffffffffebaaedce6af48a03bbfd25e8cd0364141;
-        vm.expectRevert(malformed);
-        channels.redeem(voucher, abi.encodePacked(r, order - uint256(s), v == 27 ? 28 : 27));
-
+        bytes32 high = bytes32((order - uint256(good.vs & ~top)) & ~uint256(top)) | ((good.vs & top) ^ top);
+        bytes32[2] memory malformed = [high, bytes32(0)];
+        for (uint256 i = 0; i < malformed.length; ++i) {
+            Redemption memory bad = Redemption(good.voucher, keyId, good.r, malformed[i]);
+            vm.expectPartialRevert(Channels.BadVoucherSignature.selector);
+            channels.redeem(bad);
+        }
         Voucher[4] memory changed = [
             Voucher(open(1000), MODEL, 1, epoch),
             Voucher(id, OTHER_MODEL, 1, epoch),
@@ -259,12 +288,12 @@ contract ChannelsTest is Base {
         ];
         for (uint256 i = 0; i < changed.length; ++i) {
             vm.expectPartialRevert(Channels.BadVoucherSignature.selector);
-            channels.redeem(changed[i], signature);
+            channels.redeem(Redemption(changed[i], keyId, good.r, good.vs));
         }
     }
 
     function test_aVoucherIsForOneDeployment() public {
-        Channels other = new Channels(stable, commitments, CLOSE_DELAY);
+        Channels other = new Channels(stable, commitments, CLOSE_DELAY, GUARDIAN);
         Voucher memory voucher = Voucher(open(1000), MODEL, 1, epoch);
         vm.assertFalse(other.voucherDigest(voucher) == channels.voucherDigest(voucher));
         bytes32 here = channels.voucherDigest(voucher);
@@ -274,7 +303,7 @@ contract ChannelsTest is Base {
 
     // --- close ---
 
-    function testFuzz_closesAfterTheDelayAndRefundsTheRest(uint64 early, uint128 drawn) public {
+    function testFuzz_closesAfterTheDelayAndRefundsTheRest(uint64 early, uint96 drawn) public {
         early = early % CLOSE_DELAY;
         drawn = drawn % 1001;
         bytes32 id = open(1000);
@@ -366,7 +395,7 @@ contract ChannelsTest is Base {
         FakeContractAccount payee = new FakeContractAccount(PROVIDER);
         fund(PAYER, address(channels), 10);
         vm.prank(PAYER);
-        bytes32 id = channels.open(address(payee), SIGNER, 10);
+        bytes32 id = channels.open(address(payee), SIGNER, 10, 0);
         bytes32 digest = channels.closeDigest(id);
         bytes memory byAnother = sign(PAYER_KEY, digest);
         vm.expectRevert(abi.encodeWithSelector(Channels.BadCloseSignature.selector, id, address(payee)));
@@ -410,21 +439,21 @@ contract ChannelsTest is Base {
 
     function test_aCoinCannotReenter() public {
         FakeReentrantToken token = new FakeReentrantToken();
-        Channels reentered = new Channels(token, commitments, 0);
+        Channels reentered = new Channels(token, commitments, 0, GUARDIAN);
         token.mint(PAYER, 100);
         vm.startPrank(PAYER);
         token.approve(address(reentered), 1000);
-        token.arm(address(reentered), abi.encodeCall(Channels.open, (PROVIDER, SIGNER, 1)));
-        bytes32 id = reentered.open(PROVIDER, SIGNER, 50);
+        token.arm(address(reentered), abi.encodeCall(Channels.open, (PROVIDER, SIGNER, 1, "again")));
+        bytes32 id = reentered.open(PROVIDER, SIGNER, 50, 0);
         assertReentrancyRefused(token);
         token.arm(address(reentered), abi.encodeCall(Channels.topUp, (id, 1)));
         reentered.topUp(id, 50);
         assertReentrancyRefused(token);
 
-        Voucher memory voucher = Voucher(id, MODEL, 10, epoch);
-        bytes memory signature = sign(SIGNER_KEY, reentered.voucherDigest(voucher));
-        token.arm(address(reentered), abi.encodeCall(Channels.redeem, (voucher, signature)));
-        reentered.redeem(voucher, signature);
+        Redemption memory redemption =
+            signedBy(SIGNER_KEY, reentered, Voucher(id, MODEL, 10, epoch), keyId);
+        token.arm(address(reentered), abi.encodeCall(Channels.redeem, (redemption)));
+        reentered.redeem(redemption);
         assertReentrancyRefused(token);
 
         reentered.requestClose(id);
@@ -432,7 +461,7 @@ contract ChannelsTest is Base {
         reentered.close(id);
         assertReentrancyRefused(token);
 
-        id = reentered.open(PROVIDER, SIGNER, 5);
+        id = reentered.open(PROVIDER, SIGNER, 5, "second");
         bytes memory consent = sign(PROVIDER_KEY, reentered.closeDigest(id));
         token.arm(address(reentered), abi.encodeCall(Channels.closeNow, (id, consent)));
         reentered.closeNow(id, consent);

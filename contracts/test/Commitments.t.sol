@@ -23,7 +23,7 @@ contract CommitmentsTest is Base {
     }
 
     function test_postsARoot() public {
-        vm.assertFalse(commitments.posted(PROVIDER, epoch));
+        vm.assertFalse(commitments.covers(PROVIDER, keyId, epoch));
         vm.expectEmit();
         emit Commitments.Posted(keyId, PROVIDER, epoch, ROOT, 0, 3);
         post(epoch, 0, 3);
@@ -32,9 +32,9 @@ contract CommitmentsTest is Base {
         vm.assertEq(batch.first, 0);
         vm.assertEq(batch.end, 3);
         vm.assertEq(batch.postedAt, block.timestamp);
-        vm.assertTrue(commitments.posted(PROVIDER, epoch));
-        vm.assertFalse(commitments.posted(PROVIDER, epoch - 1));
-        vm.assertFalse(commitments.posted(PAYER, epoch));
+        vm.assertTrue(commitments.covers(PROVIDER, keyId, epoch));
+        vm.assertFalse(commitments.covers(PROVIDER, keyId, epoch - 1));
+        vm.assertFalse(commitments.covers(PAYER, keyId, epoch));
         (uint64 lastEpoch, uint64 end) = commitments.head(keyId);
         vm.assertEq(lastEpoch, epoch);
         vm.assertEq(end, 3);
@@ -108,7 +108,7 @@ contract CommitmentsTest is Base {
         vm.prank(PROVIDER);
         commitments.post(keyId, epoch, 0, 0, 1);
         vm.expectRevert(abi.encodeWithSelector(Commitments.ZeroEpochSeconds.selector));
-        new Commitments(providers, 0);
+        new Commitments(0);
     }
 
     function test_eachKeyHasItsOwnSequence() public {
@@ -118,12 +118,50 @@ contract CommitmentsTest is Base {
         commitments.post(second, epoch, ROOT, 0, 2);
         vm.assertEq(commitments.batch(second, epoch).end, 2);
         vm.assertEq(commitments.batch(keyId, epoch).end, 7);
+        vm.assertEq(commitments.keyOf(PROVIDER, epoch), second, "the newest with a root");
+        vm.warp(block.timestamp + EPOCH);
+        post(epoch + 1, 7, 8);
+        vm.assertEq(commitments.keyOf(PROVIDER, epoch + 1), keyId);
+        vm.assertEq(commitments.keyOf(PROVIDER, epoch + 2), 0);
+        vm.assertEq(commitments.keyOf(STRANGER, epoch), 0);
+    }
+
+    function testFuzz_pagesOfKeysCoverEachOnce(uint256 from, uint256 limit) public {
+        bytes32[3] memory all = [keyId, addKey(PROVIDER, RECEIPT_KEY + 1), addKey(PROVIDER, RECEIPT_KEY + 2)];
+        (from, limit) = (from % 5, limit % 5);
+        bytes32[] memory page = commitments.keysOf(PROVIDER, from, limit);
+        uint256 left = from >= 3 ? 0 : 3 - from;
+        vm.assertEq(page.length, left < limit ? left : limit);
+        for (uint256 i = 0; i < page.length; ++i) {
+            vm.assertEq(page[i], all[from + i]);
+        }
+        vm.assertEq(commitments.keysOf(PROVIDER, 0, type(uint256).max).length, 3);
+    }
+
+    /// A batch has at most 2^32 leaves, and numbers end at 2^56.
+    function test_aBatchAndASequenceHaveAnEnd() public {
+        uint64 most = 2 ** 32;
+        vm.expectRevert(
+            abi.encodeWithSelector(Commitments.TooManyLeaves.selector, keyId, 0, most + 1, 2 ** 32)
+        );
+        post(epoch - 1, 0, most + 1);
+        post(epoch - 1, 0, most);
+        vm.assertEq(commitments.batch(keyId, epoch - 1).end, most);
+    }
+
+    function testFuzz_onlyProvidersAdmitsKeys(address caller) public {
+        vm.assume(caller != address(providers));
+        vm.expectRevert(
+            abi.encodeWithSelector(Commitments.NotRegistry.selector, caller, address(providers))
+        );
+        vm.prank(caller);
+        commitments.admit(keyId, caller);
     }
 
     function test_aRevokedKeyMayStillPost() public {
         vm.prank(PROVIDER);
         providers.revokeKey(keyId);
         post(epoch, 0, 1);
-        vm.assertTrue(commitments.posted(PROVIDER, epoch));
+        vm.assertTrue(commitments.covers(PROVIDER, keyId, epoch));
     }
 }

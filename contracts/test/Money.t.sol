@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
-import {Channel, Channels, Voucher} from "../src/Channels.sol";
+import {Channel, Channels, Redemption, Voucher} from "../src/Channels.sol";
 import {Base} from "./Base.sol";
 
 /// @notice Does whatever people may do with money, in any order, and keeps its own books of what must follow.
@@ -56,17 +56,15 @@ contract Actor is Base {
 
     function openChannel(uint8 payee, uint64 amount) external {
         if (ids.length == 8) return;
-        uint128 deposit = uint128(amount) + 1;
-        fund(PAYER, address(channels), deposit);
+        uint96 deposit = uint96(amount) + 1;
         minted += deposit;
-        vm.prank(PAYER);
-        ids.push(channels.open(payees[payee % 2], SIGNER, deposit));
+        ids.push(open(payees[payee % 2], deposit));
     }
 
     function topUp(uint8 pick, uint64 amount) external {
         (bytes32 id, Channel memory channel) = picked(pick);
         if (id == 0 || channel.closed || channel.closesAt != 0) return;
-        uint128 more = uint128(amount) + 1;
+        uint96 more = uint96(amount) + 1;
         fund(PAYER, address(channels), more);
         minted += more;
         vm.prank(PAYER);
@@ -78,13 +76,14 @@ contract Actor is Base {
         (bytes32 id, Channel memory channel) = picked(pick);
         if (id == 0) return;
         bytes32 model = models_[line % 2];
-        (uint64 epoch,) = commitments.head(_keys[channel.payee == PROVIDER ? 0 : 1]);
+        bytes32 keyId = _keys[channel.payee == PROVIDER ? 0 : 1];
+        (uint64 epoch,) = commitments.head(keyId);
         if (back % 8 == 0 && epoch != 0) epoch -= 1;
         Voucher memory voucher = Voucher(id, model, cumulative, epoch);
         if (cumulative > signedOn[id][model]) signedOn[id][model] = cumulative;
-        bytes memory signature = signed(voucher);
+        Redemption memory redemption = signed(voucher, keyId);
         uint256 before = stable.balanceOf(channel.payee);
-        try channels.redeem(voucher, signature) returns (uint128 paid) {
+        try channels.redeem(redemption) returns (uint96 paid) {
             paidTo[channel.payee] += paid;
             redemptions += 1;
             vm.assertEq(stable.balanceOf(channel.payee), before + paid);
@@ -143,7 +142,7 @@ contract Actor is Base {
         }
     }
 
-    function leave(uint8 payee) external {
+    function exit(uint8 payee) external {
         address who = payees[payee % 2];
         vm.prank(who);
         try providers.requestExit() {} catch {}
@@ -191,7 +190,7 @@ contract MoneyTest is Base {
         selectors[5] = Actor.close.selector;
         selectors[6] = Actor.closeNow.selector;
         selectors[7] = Actor.addStake.selector;
-        selectors[8] = Actor.leave.selector;
+        selectors[8] = Actor.exit.selector;
         selectors[9] = Actor.pass.selector;
         list = new FuzzSelector[](1);
         list[0] = FuzzSelector(address(actor), selectors);
@@ -249,11 +248,11 @@ contract MoneyTest is Base {
         actor.redeem(1, 0, 5, 1);
         actor.closeNow(0);
         actor.requestClose(1);
-        actor.leave(0);
+        actor.exit(0);
         for (uint256 i = 0; i < 22; ++i) {
             actor.pass(1 days);
         }
-        actor.leave(0);
+        actor.exit(0);
         actor.close(1);
         vm.assertEq(actor.redemptions(), 3);
         vm.assertEq(actor.closures(), 2);

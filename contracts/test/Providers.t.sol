@@ -4,7 +4,7 @@ pragma solidity 0.8.37;
 import {P256} from "@openzeppelin/contracts/utils/cryptography/P256.sol";
 import {ReentrancyGuardTransient} from "@openzeppelin/contracts/utils/ReentrancyGuardTransient.sol";
 import {ExactTransfer} from "../src/ExactTransfer.sol";
-import {Key, Provider, Providers} from "../src/Providers.sol";
+import {Key, Provider, Providers, Terms} from "../src/Providers.sol";
 import {Base} from "./Base.sol";
 import {FakeFeeToken, FakeReentrantToken} from "./Fakes.sol";
 
@@ -89,7 +89,7 @@ contract ProvidersTest is Base {
 
     function test_refusesACoinWithAFee() public {
         FakeFeeToken token = new FakeFeeToken();
-        Providers taxed = new Providers(token, UNBONDING);
+        Providers taxed = new Providers(token, terms());
         token.mint(PROVIDER, 1000);
         vm.startPrank(PROVIDER);
         token.approve(address(taxed), 1000);
@@ -298,7 +298,7 @@ contract ProvidersTest is Base {
 
     function test_aCoinCannotReenter() public {
         FakeReentrantToken token = new FakeReentrantToken();
-        Providers reentered = new Providers(token, 0);
+        Providers reentered = new Providers(token, Terms(0, EPOCH, ANSWER, WINDOW, BOND));
         token.mint(PROVIDER, 20);
         vm.startPrank(PROVIDER);
         token.approve(address(reentered), 20);

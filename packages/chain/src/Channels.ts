@@ -1,8 +1,10 @@
 import { channels } from '@counterfoil/contracts/abi'
-import type { Bytes, Voucher } from '@counterfoil/protocol'
+import { Bytes, type Voucher } from '@counterfoil/protocol'
 import { encodeFunctionData, parseEventLogs, type TransactionReceipt } from 'viem'
 import * as Address from './Address.ts'
 import type { At, Chain, Wallet } from './Chain.ts'
+import * as Params from './Params.ts'
+import * as Roots from './Roots.ts'
 import * as Transaction from './Transaction.ts'
 
 /**
@@ -66,76 +68,125 @@ export async function line(
   })
 }
 
-/** Locks `amount` for `payee` (approve it for the `channels` contract first) and returns the channel's id. */
+/** Whether the guardian has paused the opening of channels. Finalized by default. */
+export async function isPaused(chain: Chain, { at = 'finalized' }: At = {}): Promise<boolean> {
+  return chain.publicClient.readContract({
+    address: chain.network.contracts.channels,
+    abi: channels.abi,
+    functionName: 'paused',
+    blockTag: at,
+  })
+}
+
+/**
+ * Locks `amount` for `payee` (approve it for the `channels` contract first) and returns the channel's id. The same `salt`
+ * opens one channel only, however often it is sent; left out, it is random.
+ */
 export async function open(
   wallet: Wallet,
   {
     payee,
     signer,
     amount,
-  }: { readonly payee: Bytes.Hex; readonly signer: Bytes.Hex; readonly amount: bigint },
+    salt = randomSalt(),
+  }: {
+    readonly payee: Bytes.Hex
+    readonly signer: Bytes.Hex
+    readonly amount: bigint
+    readonly salt?: Bytes.Hex
+  },
 ): Promise<Bytes.Hex> {
-  const receipt = await send(
-    wallet,
-    encodeFunctionData({ abi: channels.abi, functionName: 'open', args: [payee, signer, amount] }),
+  return opened(
+    await send(
+      wallet,
+      encodeFunctionData({ abi: channels.abi, functionName: 'open', args: [payee, signer, amount, salt] }),
+    ),
   )
-  const [opened] = parseEventLogs({ abi: channels.abi, eventName: 'Opened', logs: receipt.logs })
-  if (!opened)
+}
+
+/** The id of the channel that `Opened` a receipt. */
+export function opened(receipt: TransactionReceipt): Bytes.Hex {
+  const [event] = parseEventLogs({ abi: channels.abi, eventName: 'Opened', logs: receipt.logs })
+  if (!event)
     throw new Error(
       `transaction ${receipt.transactionHash} opened no channel: is ${receipt.to} the Channels contract?`,
     )
-  return opened.args.id
+  return event.args.id
 }
 
 export async function topUp(wallet: Wallet, id: Bytes.Hex, amount: bigint): Promise<TransactionReceipt> {
   return send(wallet, encodeFunctionData({ abi: channels.abi, functionName: 'topUp', args: [id, amount] }))
 }
 
-/** Draws what a voucher adds to its line and returns what was paid; the payee gets it, whoever sends this. */
-export async function redeem(wallet: Wallet, { voucher, signature }: Voucher.SignedVoucher): Promise<bigint> {
-  const receipt = await send(
-    wallet,
-    encodeFunctionData({ abi: channels.abi, functionName: 'redeem', args: [voucher, signature] }),
+/** The guardian stops the opening of channels, or lets it go on; nothing else can be stopped. */
+export async function setPaused(wallet: Wallet, paused: boolean): Promise<TransactionReceipt> {
+  return send(wallet, encodeFunctionData({ abi: channels.abi, functionName: 'setPaused', args: [paused] }))
+}
+
+/**
+ * Draws what a voucher adds to its line and returns what was paid; the payee gets it, whoever sends this. The payee's key
+ * whose root covers the voucher's epoch is looked up.
+ */
+export async function redeem(wallet: Wallet, signed: Voucher.SignedVoucher): Promise<bigint> {
+  const payee = (await read(wallet, signed.voucher.channel, { at: 'latest' }))?.payee
+  const keyId = payee && (await Roots.keyOf(wallet, payee, signed.voucher.epoch))
+  // Without a root the contract says what is missing.
+  const args = [redemption(signed, keyId ?? Bytes.zero32)] as const
+  return paid(await send(wallet, encodeFunctionData({ abi: channels.abi, functionName: 'redeem', args })))
+}
+
+/**
+ * Draws many vouchers of one payee, on any of its channels, in one transaction, and returns what was paid in all. Vouchers
+ * that became void meanwhile (redeemed, exhausted, closed, overtaken) are passed over.
+ * @throws {RangeError} for none, or more than `redemptionsMax`.
+ * @throws {RevertedError} `NotCommitted` where an epoch has no root, `NothingToRedeem` when all are void.
+ */
+export async function redeemMany(
+  wallet: Wallet,
+  payee: Bytes.Hex,
+  vouchers: readonly Voucher.SignedVoucher[],
+): Promise<bigint> {
+  if (vouchers.length === 0 || vouchers.length > Params.redemptionsMax)
+    throw new RangeError(
+      `${vouchers.length} vouchers in one call: send 1 to ${Params.redemptionsMax}, the rest in further calls`,
+    )
+  const epochs = [...new Set(vouchers.map(({ voucher }) => voucher.epoch))]
+  const keys = new Map(
+    await Promise.all(
+      epochs.map(
+        async (epoch) => [epoch, (await Roots.keyOf(wallet, payee, epoch)) ?? Bytes.zero32] as const,
+      ),
+    ),
   )
-  const [redeemed] = parseEventLogs({ abi: channels.abi, eventName: 'Redeemed', logs: receipt.logs })
-  if (!redeemed)
+  const list = vouchers.map((signed) => redemption(signed, keys.get(signed.voucher.epoch) ?? Bytes.zero32))
+  return paid(
+    await send(
+      wallet,
+      encodeFunctionData({ abi: channels.abi, functionName: 'redeemMany', args: [payee, list] }),
+    ),
+  )
+}
+
+/** What a redeeming transaction paid. */
+function paid(receipt: TransactionReceipt): bigint {
+  const events = parseEventLogs({ abi: channels.abi, eventName: 'Redeemed', logs: receipt.logs })
+  if (events.length === 0)
     throw new Error(
       `transaction ${receipt.transactionHash} redeemed nothing: is ${receipt.to} the Channels contract?`,
     )
-  return redeemed.args.amount
+  return events.reduce((sum, event) => sum + event.args.amount, 0n)
 }
 
-/** The payer starts the delay in which the payee redeems. */
-export async function requestClose(wallet: Wallet, id: Bytes.Hex): Promise<TransactionReceipt> {
-  return send(wallet, encodeFunctionData({ abi: channels.abi, functionName: 'requestClose', args: [id] }))
+/** The voucher as the contract takes it: the signature as r and vs of EIP-2098. */
+function redemption({ voucher, signature }: Voucher.SignedVoucher, keyId: Bytes.Hex) {
+  const [r, s] = [signature.slice(2, 66), BigInt(`0x${signature.slice(66, 130)}`)]
+  const parity = signature.slice(130) === '1c' ? 1n << 255n : 0n
+  const vs = (s | parity).toString(16).padStart(64, '0')
+  return { voucher, keyId, r: `0x${r}`, vs: `0x${vs}` } as const
 }
 
-/** After the delay: the rest goes back to the payer. */
-export async function close(wallet: Wallet, id: Bytes.Hex): Promise<TransactionReceipt> {
-  return send(wallet, encodeFunctionData({ abi: channels.abi, functionName: 'close', args: [id] }))
-}
-
-/** At once, by the payer, with the payee's signature from {@link signClose}. */
-export async function closeNow(
-  wallet: Wallet,
-  id: Bytes.Hex,
-  signature: Bytes.Hex,
-): Promise<TransactionReceipt> {
-  return send(
-    wallet,
-    encodeFunctionData({ abi: channels.abi, functionName: 'closeNow', args: [id, signature] }),
-  )
-}
-
-/** The payee's consent to close at once: it has nothing more to redeem on this channel. */
-export async function signClose(wallet: Wallet, id: Bytes.Hex): Promise<Bytes.Hex> {
-  const { chainId, contracts } = wallet.network
-  return wallet.account.signTypedData({
-    domain: { name: 'Counterfoil', version: '1', chainId, verifyingContract: contracts.channels },
-    types: { Close: [{ name: 'channel', type: 'bytes32' }] },
-    primaryType: 'Close',
-    message: { channel: id },
-  })
+function randomSalt(): Bytes.Hex {
+  return Bytes.toHex(crypto.getRandomValues(new Uint8Array(32)))
 }
 
 async function send(wallet: Wallet, data: Bytes.Hex): Promise<TransactionReceipt> {

@@ -1,8 +1,15 @@
-import { audits, channels, commitments, models, providers, testStable } from '@counterfoil/contracts/abi'
+import { audits, channels, models, providers, testStable } from '@counterfoil/contracts/abi'
 import type { Bytes, Network } from '@counterfoil/protocol'
-import { encodeDeployData } from 'viem'
+import {
+  BaseError,
+  ContractFunctionRevertedError,
+  ContractFunctionZeroDataError,
+  encodeDeployData,
+} from 'viem'
 import * as Address from './Address.ts'
-import type { Wallet } from './Chain.ts'
+import type { Chain, Wallet } from './Chain.ts'
+import * as Inclusions from './Inclusions.ts'
+import * as Params from './Params.ts'
 import * as Transaction from './Transaction.ts'
 
 /** What a deployment fixes for ever. Production: epochs of 600 s, 21 days of unbonding, 24 h to close. */
@@ -10,6 +17,14 @@ export type Terms = {
   readonly epochSeconds: number
   readonly unbondingSeconds: number
   readonly closeDelaySeconds: number
+  /** Inclusion demands: seconds to answer, seconds in which they can be made, the bond. Left out: 24 h, 28 days, one unit. */
+  readonly demands?: {
+    readonly answerSeconds: number
+    readonly windowSeconds: number
+    readonly bondMicros: bigint
+  }
+  /** Who may pause the opening of channels, and nothing else; left out, the account that deploys. */
+  readonly guardian?: Bytes.Hex
   /** The coin to be paid in; left out, a `TestStable` is deployed, which is worth nothing. */
   readonly stable?: Bytes.Hex
 }
@@ -20,14 +35,35 @@ export type Terms = {
  */
 export async function deploy(wallet: Wallet, terms: Terms): Promise<Network.Network['contracts']> {
   const stable = terms.stable ?? (await create(wallet, testStable.bytecode))
+  const demands = terms.demands ?? {
+    answerSeconds: Params.answerSeconds,
+    windowSeconds: Params.demandWindowSeconds,
+    bondMicros: Params.demandBondMicros,
+  }
   const providersAddress = await create(
     wallet,
-    encodeDeployData({ ...providers, args: [stable, BigInt(terms.unbondingSeconds)] }),
+    encodeDeployData({
+      ...providers,
+      args: [
+        stable,
+        {
+          unbondingSeconds: BigInt(terms.unbondingSeconds),
+          epochSeconds: BigInt(terms.epochSeconds),
+          answerSeconds: BigInt(demands.answerSeconds),
+          windowSeconds: BigInt(demands.windowSeconds),
+          bond: demands.bondMicros,
+        },
+      ],
+    }),
   )
   const modelsAddress = await create(wallet, models.bytecode)
-  const commitmentsAddress = await create(
-    wallet,
-    encodeDeployData({ ...commitments, args: [providersAddress, BigInt(terms.epochSeconds)] }),
+  // Providers made it, in the same transaction.
+  const commitmentsAddress = Address.lower(
+    await wallet.publicClient.readContract({
+      address: providersAddress,
+      abi: providers.abi,
+      functionName: 'commitments',
+    }),
   )
   const auditsAddress = await create(
     wallet,
@@ -35,7 +71,15 @@ export async function deploy(wallet: Wallet, terms: Terms): Promise<Network.Netw
   )
   const channelsAddress = await create(
     wallet,
-    encodeDeployData({ ...channels, args: [stable, commitmentsAddress, BigInt(terms.closeDelaySeconds)] }),
+    encodeDeployData({
+      ...channels,
+      args: [
+        stable,
+        commitmentsAddress,
+        BigInt(terms.closeDelaySeconds),
+        terms.guardian ?? wallet.account.address,
+      ],
+    }),
   )
   return {
     providers: providersAddress,
@@ -44,6 +88,19 @@ export async function deploy(wallet: Wallet, terms: Terms): Promise<Network.Netw
     commitments: commitmentsAddress,
     audits: auditsAddress,
     stable,
+  }
+}
+
+/** Whether the network's contracts are of this version: earlier ones have no demands for inclusion. */
+export async function isCurrent(chain: Chain): Promise<boolean> {
+  try {
+    await Inclusions.address(chain)
+    return true
+  } catch (error) {
+    const refused = (cause: unknown) =>
+      cause instanceof ContractFunctionRevertedError || cause instanceof ContractFunctionZeroDataError
+    if (error instanceof BaseError && error.walk(refused)) return false
+    throw error
   }
 }
 

@@ -1,8 +1,9 @@
-import { providers } from '@counterfoil/contracts/abi'
+import { commitments, providers } from '@counterfoil/contracts/abi'
 import { type Bytes, type Key, Network } from '@counterfoil/protocol'
 import { encodeFunctionData, type TransactionReceipt } from 'viem'
 import * as Address from './Address.ts'
 import type { At, Chain, Wallet } from './Chain.ts'
+import * as Params from './Params.ts'
 import * as Transaction from './Transaction.ts'
 
 /** A receipt key as it is registered; undefined when nobody added it. */
@@ -27,6 +28,26 @@ export async function read(
     notBefore: Number(key.notBefore),
     notAfter: Number(key.notAfter),
     ...(key.revokedAt > 0n && { revokedAt: Number(key.revokedAt) }),
+  }
+}
+
+/** All keys that a provider ever added, revoked ones too, oldest first. Finalized by default. */
+export async function list(
+  chain: Chain,
+  provider: Bytes.Hex,
+  { at = 'finalized' }: At = {},
+): Promise<readonly Bytes.Hex[]> {
+  const found: Bytes.Hex[] = []
+  for (;;) {
+    const page = await chain.publicClient.readContract({
+      address: chain.network.contracts.commitments,
+      abi: commitments.abi,
+      functionName: 'keysOf',
+      args: [provider, BigInt(found.length), BigInt(Params.keysPageMax)],
+      blockTag: at,
+    })
+    found.push(...page)
+    if (page.length < Params.keysPageMax) return found
   }
 }
 
@@ -56,7 +77,10 @@ export async function add(
   })
 }
 
-/** From now on only batches posted before count for this key. */
+/**
+ * From now on only batches posted before count for this key, and no inclusion of its claims can be demanded any more; what
+ * was demanded before must still be answered.
+ */
 export async function revoke(wallet: Wallet, keyId: Bytes.Hex): Promise<TransactionReceipt> {
   return Transaction.send(wallet, {
     to: wallet.network.contracts.providers,

@@ -19,8 +19,14 @@ export const signedFormsMax = 16
 export const gasMarginPercent = 130n
 /** Providers that one call of `Providers.page` returns; the contract's own PAGE_MAX. */
 export const providersPageMax = 100
+/** Receipt keys that one call of `Commitments.keysOf` returns; the contract's own PAGE_MAX. */
+export const keysPageMax = 256
+/** Vouchers that one call of `Channels.redeemMany` takes; the contract's own REDEMPTIONS_MAX. */
+export const redemptionsMax = 128
 /** Commitments that one call of `Audits.page` returns; the contract's own PAGE_MAX. */
 export const commitmentsPageMax = 256
+/** Commitments that one list holds: those of ten auditors in a month of 600 s epochs, 13 MB. */
+export const commitmentsListMax = 65_536
 /** Blocks whose events one call asks for: what public nodes allow. */
 export const logBlocksMax = 10_000n
 
@@ -34,3 +40,10 @@ export const drandDelaySeconds = 900
 export const relayTimeoutMs = 5_000
 /** A round is 300 characters of JSON. */
 export const relayAnswerCharsMax = 4_096
+
+/** What a production deployment gives a provider to answer a demand for inclusion. */
+export const answerSeconds = 86_400n
+/** How long after its root was due a claim can be demanded: leaves are kept for 30 days, an answer takes one. */
+export const demandWindowSeconds = 28n * 86_400n
+/** One unit of the stable coin: ten times the gas of an answer on the chains we mean. */
+export const demandBondMicros = 1_000_000n

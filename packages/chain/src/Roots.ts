@@ -1,5 +1,5 @@
 import { commitments } from '@counterfoil/contracts/abi'
-import { Batch, type Bytes } from '@counterfoil/protocol'
+import { Batch, Bytes } from '@counterfoil/protocol'
 import { encodeFunctionData, type TransactionReceipt } from 'viem'
 import * as Address from './Address.ts'
 import type { At, Chain, Wallet } from './Chain.ts'
@@ -41,20 +41,31 @@ export async function head(
   return end === 0n ? undefined : { epoch, end }
 }
 
-/** Whether any key of the provider has a root for the epoch: what redeeming a voucher of that epoch needs. */
-export async function posted(
+/** The provider's newest key with a root for the epoch: what redeeming a voucher of that epoch needs; undefined without one. */
+export async function keyOf(
   chain: Chain,
   provider: Bytes.Hex,
   epoch: bigint,
   { at = 'latest' }: At = {},
-): Promise<boolean> {
-  return chain.publicClient.readContract({
+): Promise<Bytes.Hex | undefined> {
+  const keyId = await chain.publicClient.readContract({
     address: chain.network.contracts.commitments,
     abi: commitments.abi,
-    functionName: 'posted',
+    functionName: 'keyOf',
     args: [provider, epoch],
     blockTag: at,
   })
+  return keyId === Bytes.zero32 ? undefined : keyId
+}
+
+/** Whether any key of the provider has a root for the epoch. */
+export async function posted(
+  chain: Chain,
+  provider: Bytes.Hex,
+  epoch: bigint,
+  at: At = {},
+): Promise<boolean> {
+  return (await keyOf(chain, provider, epoch, at)) !== undefined
 }
 
 /** One posted batch: whose, and how many numbers it covers. */

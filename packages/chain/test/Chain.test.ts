@@ -1,6 +1,7 @@
 import { createHash, createPrivateKey, generateKeyPairSync, sign } from 'node:crypto'
 import {
   Channels,
+  Closing,
   connect,
   connectWallet,
   deploy,
@@ -230,10 +231,10 @@ describe('a channel', () => {
     const forged = { ...vouch(id, 900n, epoch), signature: vouch(id, 901n, epoch).signature }
     expect((await refusal(Channels.redeem(other, forged))).errorName).toBe('BadVoucherSignature')
 
-    await Channels.requestClose(payer, id)
-    expect((await refusal(Channels.close(payer, id))).errorName).toBe('TooEarlyToClose')
+    await Closing.request(payer, id)
+    expect((await refusal(Closing.close(payer, id))).errorName).toBe('TooEarlyToClose')
     await pass(terms.closeDelaySeconds)
-    await Channels.close(payer, id)
+    await Closing.close(payer, id)
     expect(await Channels.read(payer, id, { at: 'latest' })).toMatchObject({
       deposit: 450n,
       redeemed: 450n,
@@ -249,9 +250,9 @@ describe('a channel', () => {
     await Stable.approve(payer, { spender: payer.network.contracts.channels, amount: 20n })
     await Channels.topUp(payer, id, 20n)
     expect(await Channels.read(payer, id, { at: 'latest' })).toMatchObject({ deposit: 120n })
-    const forged = await Channels.signClose(payer, id)
-    expect((await refusal(Channels.closeNow(payer, id, forged))).errorName).toBe('BadCloseSignature')
-    await Channels.closeNow(payer, id, await Channels.signClose(provider, id))
+    const forged = await Closing.sign(payer, id)
+    expect((await refusal(Closing.closeNow(payer, id, forged))).errorName).toBe('BadCloseSignature')
+    await Closing.closeNow(payer, id, await Closing.sign(provider, id))
     expect(await Channels.read(payer, id, { at: 'latest' })).toMatchObject({ closed: true })
     expect(await Stable.balance(payer, address(payer), { at: 'latest' })).toBe(before + 120n)
   })

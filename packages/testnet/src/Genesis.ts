@@ -5,6 +5,7 @@ import {
   connect,
   connectWallet,
   deploy,
+  isCurrent,
   Keys,
   Models,
   noContracts,
@@ -49,6 +50,7 @@ export async function network(
     const present: Network.Network = { ...known, rpc: chain.url }
     const code = await connect(present).publicClient.getCode({ address: known.contracts.channels })
     if (code === undefined) throw new ForgottenError(path)
+    if (!(await isCurrent(connect(present)))) throw new OutdatedError(path)
     State.write(path, `${JSON.stringify(present, null, 2)}\n`)
     return present
   }
@@ -157,6 +159,16 @@ export class ForgottenError extends Error {
   constructor(path: string) {
     super(
       `the chain of this home no longer has the contracts of ${path}: restore its folder "chain", or move the whole home away to start afresh`,
+    )
+  }
+}
+
+/** The chain of the home has the contracts of an earlier version of this program. */
+export class OutdatedError extends Error {
+  override readonly name = 'Genesis.OutdatedError'
+  constructor(path: string) {
+    super(
+      `the contracts of ${path} are those of an earlier version: move the whole home away to start afresh, or go on with the version that made it`,
     )
   }
 }

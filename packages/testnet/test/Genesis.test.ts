@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Channels, connectWallet, Keys, Models, Providers } from '@counterfoil/chain'
@@ -57,6 +57,19 @@ it('sets up a network once, and changes only what has changed the second time', 
     { provider: first.payee, endpoint: 'http://127.0.0.1:4002', stake: Params.stakeMicros },
   ])
   expect((await Channels.read(first.payer, first.channel))?.deposit).toBe(Params.channelMicros)
+})
+
+it('refuses contracts of an earlier version', async () => {
+  const path = join(home, 'network.json')
+  const present = readFileSync(path, 'utf8')
+  const network = JSON.parse(present) as { contracts: Record<string, string> }
+  // A contract that does not know demands for inclusion, as the first Providers did not.
+  const contracts = { ...network.contracts, providers: network.contracts.models }
+  writeFileSync(path, JSON.stringify({ ...network, contracts }))
+  await expect(
+    Genesis.network(chain, home, Secrets.privateKey(join(home, 'keys'), 'deployer')),
+  ).rejects.toThrow(Genesis.OutdatedError)
+  writeFileSync(path, present)
 })
 
 it('refuses a chain that lacks the contracts of this home', async () => {
