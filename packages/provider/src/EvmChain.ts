@@ -33,9 +33,12 @@ function over(outbox: Outbox.Outbox): Chain {
     },
     batch: (keyId, epoch, at) => Roots.read(wallet, keyId, epoch, { at }),
     posted: (epoch) => Roots.posted(wallet, provider, epoch),
-    async isRegistered(keyId) {
+    async keyEnd(keyId) {
       const key = await Keys.read(wallet, keyId)
-      return key?.provider === provider && key.revokedAt === undefined
+      return key?.provider === provider && key.revokedAt === undefined ? key.notAfter : undefined
+    },
+    async addKey(key) {
+      await Keys.add(wallet, key)
     },
     async post(batch) {
       await Roots.post(wallet, batch)

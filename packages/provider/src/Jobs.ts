@@ -20,9 +20,11 @@ import * as Channel from './Channel.ts'
 import * as ChannelCache from './ChannelCache.ts'
 import * as Credit from './Credit.ts'
 import * as EngineWatch from './EngineWatch.ts'
+import * as KeyRing from './KeyRing.ts'
 import * as Offers from './Offers.ts'
 import * as Params from './Params.ts'
 import type { Provider } from './Provider.ts'
+import * as Providers from './Provider.ts'
 import * as Claims from './store/Claims.ts'
 import * as Sequence from './store/Sequence.ts'
 
@@ -72,11 +74,8 @@ export function enter(provider: Provider, post: ProviderHttp.JobPost): Admission
       `Request ${request} was answered by claim ${known.claimId}; its transcript was dropped after 30 days.`,
       'job',
     )
-  if (provider.watch.failed)
-    throw refused(
-      'unavailable',
-      'The engine of this provider has failed and is being started again. Ask another, or again later.',
-    )
+  const unavailable = Providers.unavailable(provider)
+  if (unavailable) throw refused('unavailable', `${unavailable} Ask another, or again later.`)
   const key = keyOf(channel, request)
   if (provider.running.has(key))
     throw refused('request_in_progress', `Request ${request} is being answered.`, 'job')
@@ -152,12 +151,15 @@ export function claim(
 ): ProviderHttp.End {
   const { output, trace } = Answer.conclude(answer, ending.count, ending.finish)
   const firstToken = Math.max(startedMs, ending.firstTokenMs)
+  // The key of the offer: it may have been replaced since.
+  const signer = KeyRing.find(provider.ring, offer.keyId)
+  if (!signer) throw new Error(`receipt key ${offer.keyId} must not sign any more`)
   const epoch = Batch.epochAt(ChainTime.seconds(provider.time), provider.network.epochSeconds)
   const body: Claim.Claim = {
     domain: Network.domain(provider.network),
     provider: provider.chain.provider,
-    keyId: provider.key.keyId,
-    ...Sequence.take(provider.sequence, epoch),
+    keyId: offer.keyId,
+    ...Sequence.take(signer.sequence, epoch),
     model: offer.model,
     runtime: offer.runtime,
     offer: Offer.id(offer),
@@ -172,7 +174,7 @@ export function claim(
     parents: Bytes.zero32,
     evidence: Bytes.zero32,
   }
-  const receipt = { claim: body, signature: provider.key.sign(Claim.encode(body)), evidence: [] }
+  const receipt = { claim: body, signature: signer.key.sign(Claim.encode(body)), evidence: [] }
   const end = { receipt, output, trace }
   Claims.insert(provider.store, end, salts)
   return end

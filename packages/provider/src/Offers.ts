@@ -1,7 +1,7 @@
 import { type Bytes, Offer } from '@counterfoil/protocol'
+import * as KeyRing from './KeyRing.ts'
 import * as Params from './Params.ts'
 import type { Clock } from './Ports.ts'
-import type { SigningKey } from './SigningKey.ts'
 import * as OfferBook from './store/OfferBook.ts'
 import type * as Store from './store/Store.ts'
 
@@ -11,7 +11,7 @@ export type Terms = Omit<Offer.Offer, 'validity' | 'keyId'>
 /** The offer made now, and the earlier ones, which are honoured to their end. */
 export type Offers = {
   readonly store: Store.Store
-  readonly key: SigningKey
+  readonly ring: KeyRing.KeyRing
   readonly clock: Clock
   readonly terms: Terms
   current: Offer.SignedOffer | undefined
@@ -25,25 +25,26 @@ export function create(from: Omit<Offers, 'current'>): Offers {
 export function current(offers: Offers): Offer.SignedOffer {
   const now = Math.floor(offers.clock.now() / 1000)
   const known = offers.current
+  const { key, notAfter: keyEnd = Number.POSITIVE_INFINITY } = offers.ring.current
   if (
-    known &&
+    known?.offer.keyId === key.keyId &&
     now >= known.offer.validity.notBefore &&
     now < known.offer.validity.notAfter - Params.offerRenewSeconds
   )
     return known
   const offer: Offer.Offer = {
     ...offers.terms,
-    keyId: offers.key.keyId,
-    validity: { notBefore: now, notAfter: now + Params.offerSeconds },
+    keyId: key.keyId,
+    validity: { notBefore: now, notAfter: Math.max(now + 1, Math.min(now + Params.offerSeconds, keyEnd)) },
   }
-  const signed = { offer, signature: offers.key.sign(Offer.message(offer)) }
+  const signed = { offer, signature: key.sign(Offer.message(offer)) }
   OfferBook.prune(offers.store, now)
   OfferBook.insert(offers.store, signed)
   offers.current = signed
   return signed
 }
 
-/** An offer of ours that is valid now and can be kept: same model, runtime and key. */
+/** An offer of ours that is valid now and can be kept: same model and runtime, and its key may still sign. */
 export function find(offers: Offers, id: Bytes.Hex): Offer.Offer | undefined {
   const offer = OfferBook.find(offers.store, id)?.offer
   if (!offer) return undefined
@@ -53,5 +54,5 @@ export function find(offers: Offers, id: Bytes.Hex): Offer.Offer | undefined {
     (field) => offer[field] === terms[field],
   )
   const valid = ms >= offer.validity.notBefore * 1000 && ms < offer.validity.notAfter * 1000
-  return kept && valid && offer.keyId === offers.key.keyId ? offer : undefined
+  return kept && valid && KeyRing.find(offers.ring, offer.keyId) ? offer : undefined
 }

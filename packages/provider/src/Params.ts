@@ -70,6 +70,13 @@ export const offerRenewSeconds = 21_600
 /** Numbers reserved by one durable write; what a crash leaves unused stands in the batch as 32 zero bytes each. */
 export const sequenceBlock = 64
 
+/** A receipt key is replaced this long before it ends: time to notice that its successor could not be registered. */
+export const keyRenewSeconds = 30 * 86_400
+/** What a new receipt key is registered for. */
+export const keyValiditySeconds = 365 * 86_400
+/** How often the present key is looked up: its end, or that its owner revoked it. */
+export const keyPollMs = 30_000
+
 /** How often chain time is read; between reads the local clock counts on. */
 export const chainTimePollMs = 2_000
 /** Chain time read lower than estimated by less than this is an older block, not a slower chain. */

@@ -28,7 +28,15 @@ export interface Chain {
   batchEnd(keyId: Bytes.Hex): Promise<bigint>
   batch(keyId: Bytes.Hex, epoch: bigint, at: Tag): Promise<Batch.BatchRoot | undefined>
   posted(epoch: bigint): Promise<boolean>
-  isRegistered(keyId: Bytes.Hex): Promise<boolean>
+  /** Seconds at which a key of ours ends; undefined where it is not registered for us, or was revoked. */
+  keyEnd(keyId: Bytes.Hex): Promise<number | undefined>
+  /** Registers a receipt key with its proof of possession. */
+  addKey(key: {
+    readonly publicKey: Bytes.Hex
+    readonly notBefore: number
+    readonly notAfter: number
+    readonly signature: Bytes.Hex
+  }): Promise<void>
   post(batch: Omit<Batch.BatchRoot, 'postedAt' | 'dueAt'>): Promise<void>
   /** Micro-units paid. */
   redeem(voucher: Voucher.SignedVoucher): Promise<bigint>

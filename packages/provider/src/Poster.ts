@@ -1,6 +1,7 @@
 import { Batch, type Bytes } from '@counterfoil/protocol'
 import * as ChainTime from './ChainTime.ts'
 import * as events from './events.ts'
+import * as KeyRing from './KeyRing.ts'
 import type { Provider } from './Provider.ts'
 import * as Batches from './store/Batches.ts'
 
@@ -10,18 +11,18 @@ import * as Batches from './store/Batches.ts'
  * that was set back are both made good. Throws while the chain is away; the next round goes on.
  */
 export async function post(provider: Provider): Promise<void> {
-  const { store, sequence, time, network } = provider
+  const { store, ring, time, network } = provider
   const epoch = Batch.epochAt(ChainTime.seconds(time), network.epochSeconds)
   const failures: unknown[] = []
   for (const keyId of Batches.keys(store)) {
-    Batches.seal(store, keyId, epoch, keyId === sequence.keyId ? sequence : undefined)
+    Batches.seal(store, keyId, epoch, KeyRing.find(ring, keyId)?.sequence)
     // One key's trouble holds up no other's.
     await postKey(provider, keyId).catch((error: unknown) => failures.push(error))
   }
   if (failures.length > 0) throw failures[0]
 }
 
-async function postKey({ store, chain, log }: Provider, keyId: Bytes.Hex): Promise<void> {
+async function postKey({ store, ring, chain, log }: Provider, keyId: Bytes.Hex): Promise<void> {
   for (const sealed of Batches.pending(store, keyId)) {
     const known = await chain.batch(sealed.keyId, sealed.epoch, 'latest')
     if (!known) {
@@ -32,16 +33,9 @@ async function postKey({ store, chain, log }: Provider, keyId: Bytes.Hex): Promi
     }
     if (known.root !== sealed.root || known.first !== sealed.first || known.end !== sealed.end) {
       events.batchConflict(log, sealed.epoch, sealed.root, known.root)
-      throw new ConflictError(keyId, sealed.epoch)
+      KeyRing.abandon(ring, keyId)
+      return
     }
     if (await chain.batch(sealed.keyId, sealed.epoch, 'finalized')) Batches.markFinal(store, sealed)
-  }
-}
-
-/** Somebody else posts with this key. */
-export class ConflictError extends Error {
-  override readonly name = 'Poster.ConflictError'
-  constructor(keyId: Bytes.Hex, epoch: bigint) {
-    super(`the chain holds another root of key ${keyId} for epoch ${epoch}: take a new receipt key`)
   }
 }

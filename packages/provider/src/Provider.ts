@@ -6,20 +6,18 @@ import * as ChannelCache from './ChannelCache.ts'
 import * as EngineWatch from './EngineWatch.ts'
 import type * as events from './events.ts'
 import type { Running } from './Jobs.ts'
+import * as KeyRing from './KeyRing.ts'
 import * as Offers from './Offers.ts'
 import * as Params from './Params.ts'
 import type * as Ports from './Ports.ts'
-import type { SigningKey } from './SigningKey.ts'
 import type { Config, ServicePorts } from './service.ts'
-import * as Batches from './store/Batches.ts'
 import * as OutboxTable from './store/OutboxTable.ts'
-import * as Sequence from './store/Sequence.ts'
 import type * as Store from './store/Store.ts'
 
 /** All that a provider works through; put together once by `service.ts`, handed to every function of this room. */
 export type Provider = {
   readonly network: Network.Network
-  readonly key: SigningKey
+  readonly ring: KeyRing.KeyRing
   readonly manifest: ModelManifest.ModelManifest
   readonly model: Bytes.Hex
   readonly runtimeId: Bytes.Hex
@@ -29,7 +27,6 @@ export type Provider = {
   readonly clock: Ports.Clock
   readonly log: events.Log
   readonly store: Store.Store
-  readonly sequence: Sequence.Sequence
   readonly time: ChainTime.ChainTime
   readonly channels: ChannelCache.ChannelCache
   readonly access: Access.Access
@@ -41,25 +38,28 @@ export type Provider = {
   readonly running: Map<string, Running>
 }
 
-/**
- * Puts a provider together; reads the chain's time and what it has seen of the key.
- * @throws {OutdatedStoreError} when the chain has seen more of the key than the store; and when the chain is away.
- */
+/** Puts a provider together; reads the chain's time and what it has seen of the keys. Throws while the chain is away. */
 export async function assemble(store: Store.Store, config: Config, ports: ServicePorts): Promise<Provider> {
   const { network } = config
   const { clock, random, key, engine, manifest, log } = ports
   const chain = ports.chain({ outbox: OutboxTable.create(store), clock, log })
   const time = await ChainTime.create(chain, clock)
-  const known = Batches.end(store, key.keyId)
-  const posted = await chain.batchEnd(key.keyId)
-  if (posted > known) throw new OutdatedStoreError(config.dataDir, key.keyId, known, posted)
+  const ring = await KeyRing.open({
+    dataDir: config.dataDir,
+    store,
+    chain,
+    time,
+    network,
+    log,
+    configured: key,
+  })
   const channels = ChannelCache.create(chain, clock, log)
   const model = ModelManifest.id(manifest)
   const runtimeId = Runtime.id(engine.runtime)
   const { contextLength } = engine.limits
   return {
     network,
-    key,
+    ring,
     manifest,
     model,
     runtimeId,
@@ -69,13 +69,12 @@ export async function assemble(store: Store.Store, config: Config, ports: Servic
     clock,
     log,
     store,
-    sequence: Sequence.open(store, key.keyId),
     time,
     channels,
     access: Access.create({ store, network, payee: chain.provider, channels, clock, random }),
     offers: Offers.create({
       store,
-      key,
+      ring,
       clock,
       terms: {
         domain: Network.domain(network),
@@ -96,12 +95,9 @@ export async function assemble(store: Store.Store, config: Config, ports: Servic
   }
 }
 
-/** The store was restored from an older copy, or another one signs with this key. */
-export class OutdatedStoreError extends Error {
-  override readonly name = 'OutdatedStoreError'
-  constructor(dir: string, keyId: Bytes.Hex, known: bigint, posted: bigint) {
-    super(
-      `${dir} knows batches of receipt key ${keyId} up to number ${known}, the chain up to ${posted}: a store that was restored or copied must not sign with the key again; register a new receipt key and set PROVIDER_RECEIPT_KEY_FILE to it`,
-    )
-  }
+/** Why no job is taken now, and nothing offered; undefined while all is well. */
+export function unavailable({ watch, ring, time }: Provider): string | undefined {
+  if (watch.failed) return 'The engine of this provider has failed and is being started again.'
+  if (!KeyRing.canSign(ring, ChainTime.seconds(time))) return 'This provider waits for a new receipt key.'
+  return undefined
 }

@@ -21,6 +21,19 @@ export function keyNotRegistered(log: Log, keyId: Bytes.Hex, provider: Bytes.Hex
     'the receipt key is not registered for this provider: payers cannot check its claims until it is',
   )
 }
+export function keysAbandoned(
+  log: Log,
+  keyIds: readonly Bytes.Hex[],
+  reason: 'restored' | 'outdated' | 'conflict',
+) {
+  log.warn(
+    { event: 'keys-abandoned', keyIds, reason },
+    'receipt keys do not sign again: another store may have used their numbers',
+  )
+}
+export function keyRenewed(log: Log, keyId: Bytes.Hex, before: Bytes.Hex) {
+  log.info({ event: 'key-renewed', keyId, before }, 'a new receipt key is registered and signs from now on')
+}
 export function refused(log: Log, route: string, { code }: Refusal.Refusal) {
   // Without the message: it quotes what was sent, which may be a prompt or a nonce.
   log.info({ event: 'refused', route, code }, 'request refused')

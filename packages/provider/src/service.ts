@@ -7,6 +7,7 @@ import * as EngineWatch from './EngineWatch.ts'
 import * as events from './events.ts'
 import * as Server from './http/Server.ts'
 import * as Jobs from './Jobs.ts'
+import * as KeyRing from './KeyRing.ts'
 import * as Loop from './Loop.ts'
 import * as Params from './Params.ts'
 import type * as Ports from './Ports.ts'
@@ -51,13 +52,14 @@ export type Service = AsyncDisposable & {
   readonly url: string
   readonly keyId: Bytes.Hex
   readonly model: Bytes.Hex
+  /** Looks at the receipt key now, and takes a new one where it is time. */
+  renew(): Promise<void>
   /** One round of posting and one of redeeming, now. */
   settle(): Promise<void>
 }
 
 /**
- * A running provider.
- * @throws {Provider.OutdatedStoreError} when the chain has seen more of the key than the store; and when the chain is away.
+ * A running provider. Throws while the chain is away.
  * @example await using service = await create(config, ports); console.log(service.url)
  */
 export async function create(config: Config, ports: ServicePorts): Promise<Service> {
@@ -72,20 +74,26 @@ export async function create(config: Config, ports: ServicePorts): Promise<Servi
 
 async function start(store: Store.Store, config: Config, ports: ServicePorts): Promise<Service> {
   const provider = await Provider.assemble(store, config, ports)
-  const { log, key, chain } = provider
+  const { log, ring, chain } = provider
   // Asked before the door opens: a start that fails must leave nothing that listens.
-  const isRegistered = await chain.isRegistered(key.keyId)
   const server = Server.create(provider)
   server.listen(config.port, config.host)
   await once(server, 'listening')
   const { port } = server.address() as AddressInfo
   const url = `http://${config.host.includes(':') ? `[${config.host}]` : config.host}:${port}`
-  events.started(log, { url, keyId: key.keyId, model: provider.model, runtime: provider.runtimeId })
-  if (!isRegistered) events.keyNotRegistered(log, key.keyId, chain.provider)
+  events.started(log, {
+    url,
+    keyId: ring.current.key.keyId,
+    model: provider.model,
+    runtime: provider.runtimeId,
+  })
+  if (ring.current.notAfter === undefined)
+    events.keyNotRegistered(log, ring.current.key.keyId, chain.provider)
 
   const redeemer: Redeemer.Redeemer = { store, chain, log }
   let redeemedAt = ports.clock.elapsed()
   const post = Loop.inTurn(() => Poster.post(provider))
+  const renew = Loop.inTurn(() => KeyRing.renew(ring))
   const redeem = Loop.inTurn(async () => {
     await Redeemer.redeem(redeemer)
     redeemedAt = ports.clock.elapsed()
@@ -108,6 +116,7 @@ async function start(store: Store.Store, config: Config, ports: ServicePorts): P
   const loops = [
     every(Params.chainTimePollMs, 'tell its time', () => ChainTime.refresh(provider.time)),
     every(Params.outboxPollMs, 'look after transactions', () => chain.tend()),
+    every(Params.keyPollMs, 'renew the receipt key', renew),
     every(Params.batchPollMs, 'post a batch', post),
     every(Params.redeemPollMs, 'redeem', redeemWhenDue),
     Loop.start(() => EngineWatch.probe(provider.watch), {
@@ -128,7 +137,10 @@ async function start(store: Store.Store, config: Config, ports: ServicePorts): P
   }
   return {
     url,
-    keyId: key.keyId,
+    get keyId() {
+      return ring.current.key.keyId
+    },
+    renew,
     model: provider.model,
     settle,
     async [Symbol.asyncDispose]() {

@@ -1,6 +1,6 @@
 import type { Channels } from '@counterfoil/chain'
 import { Engine } from '@counterfoil/engines'
-import { type Batch, Bytes, type Job, type Runtime, type Voucher } from '@counterfoil/protocol'
+import { type Batch, Bytes, type Job, Key, type Runtime, type Voucher } from '@counterfoil/protocol'
 import type { Chain, Clock, Tag } from '../src/index.ts'
 
 /** Time that moves when told. */
@@ -22,7 +22,9 @@ export class FakeChain implements Chain {
   readonly provider: Bytes.Hex
   readonly clock: FakeClock
   away = false
-  registered = true
+  /** Keys registered beside the first one that is asked for, with their ends; seconds. */
+  readonly keys = new Map<Bytes.Hex, number>()
+  readonly revoked = new Set<Bytes.Hex>()
   readonly channels = new Map<Bytes.Hex, Channels.Channel>()
   readonly latest = { batches: new Map<string, Batch.BatchRoot>(), lines: new Map<string, Channels.Line>() }
   readonly finalized = {
@@ -76,9 +78,13 @@ export class FakeChain implements Chain {
     this.#reach()
     return [...this.latest.batches.values()].some((batch) => batch.epoch === epoch)
   }
-  async isRegistered() {
+  async keyEnd(keyId: Bytes.Hex) {
     this.#reach()
-    return this.registered
+    return this.revoked.has(keyId) ? undefined : this.keys.get(keyId)
+  }
+  async addKey(key: Parameters<Chain['addKey']>[0]) {
+    this.#reach()
+    this.keys.set(Key.id(key.publicKey), key.notAfter)
   }
   /** The rules of Commitments.post. */
   async post(batch: Omit<Batch.BatchRoot, 'postedAt' | 'dueAt'>) {

@@ -94,6 +94,7 @@ export class Fixture {
   }
 
   async start(changes: Partial<Config> = {}): Promise<this> {
+    if (!this.chain.keys.has(this.key.keyId)) this.chain.keys.set(this.key.keyId, 4_000_000_000)
     this.#service = await create(
       {
         host: '127.0.0.1',

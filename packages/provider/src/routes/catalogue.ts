@@ -1,6 +1,7 @@
 import { type Bytes, Offer, Refusal } from '@counterfoil/protocol'
 import * as Reply from '../http/Reply.ts'
 import * as Offers from '../Offers.ts'
+import * as Provider from '../Provider.ts'
 import * as Batches from '../store/Batches.ts'
 import { type Call, digest, type Route } from './Route.ts'
 
@@ -11,7 +12,7 @@ export const catalogue: readonly Route[] = [
     method: 'GET',
     path: /^\/v1\/offers$/,
     handle: ({ provider, ...call }) =>
-      provider.watch.failed
+      Provider.unavailable(provider)
         ? open(call, { offers: [] }, 'no-store')
         : open(call, { offers: [Offer.toJson(Offers.current(provider.offers))] }, 'public, max-age=60'),
   },
@@ -52,7 +53,10 @@ export const catalogue: readonly Route[] = [
     path: /^\/healthz$/,
     handle({ provider, ...call }) {
       const { running, watch } = provider
-      if (!watch.failed) return open(call, { status: 'ok', running: running.size }, 'no-store')
+      if (!Provider.unavailable(provider))
+        return open(call, { status: 'ok', running: running.size }, 'no-store')
+      if (!watch.failed)
+        return open(call, { status: 'no-receipt-key', running: running.size }, 'no-store', 503)
       const { reason, sinceMs } = watch.failed
       const health = { status: 'engine-failed', running: running.size, reason, sinceMs }
       return open(call, health, 'no-store', 503)

@@ -47,9 +47,16 @@ export function end(store: Store.Store, keyId: Bytes.Hex): bigint {
   return row?.end as bigint
 }
 
-/** Every key that has ever had numbers: epochs of earlier ones may still wait for their roots. */
+/**
+ * Every key that has ever had numbers: epochs of earlier ones may still wait for their roots. But for those of which the
+ * chain has seen more than this store: it cannot know their batches.
+ */
 export function keys(store: Store.Store): readonly Bytes.Hex[] {
-  return Store.sql(store, 'SELECT key_id FROM sequences ORDER BY key_id')
+  return Store.sql(
+    store,
+    `SELECT key_id FROM sequences WHERE key_id NOT IN
+       (SELECT key_id FROM abandoned_keys WHERE reason IN ('outdated', 'conflict')) ORDER BY key_id`,
+  )
     .all()
     .map((row) => row.key_id as Bytes.Hex)
 }

@@ -50,5 +50,6 @@ function reserve(sequence: Sequence): void {
     `INSERT INTO sequences (key_id, reserved_end) VALUES (?, ?)
      ON CONFLICT (key_id) DO UPDATE SET reserved_end = excluded.reserved_end`,
   ).run(sequence.keyId, end)
+  Store.mark(sequence.store)
   sequence.end = end
 }

@@ -1,14 +1,18 @@
 import { chmodSync, closeSync, mkdirSync, openSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync, type StatementSync } from 'node:sqlite'
-import { migrations } from './migrations.ts'
+import * as Mark from './Mark.ts'
+import { marked, migrations } from './migrations.ts'
 
 /**
  * What a provider must not forget, in one SQLite file: claims with their answers, numbers reserved, vouchers, batches,
  * offers and tokens. A commit is on the disk when it returns.
  */
 export type Store = {
+  readonly dir: string
   readonly db: DatabaseSync
+  /** The file is a copy, or was put back to an earlier state: numbers behind its last may have been used. */
+  readonly restored: boolean
   readonly statements: Map<string, StatementSync>
 }
 
@@ -18,7 +22,7 @@ export type Store = {
  */
 export function open(dir: string): Store {
   mkdirSync(dir, { recursive: true, mode: 0o700 })
-  const path = join(dir, 'provider.sqlite')
+  const path = join(dir, fileName)
   closeSync(openSync(path, 'a', 0o600))
   chmodSync(path, 0o600)
   const db = new DatabaseSync(path, { readBigInts: true, timeout: 0 })
@@ -27,15 +31,28 @@ export function open(dir: string): Store {
     db.exec('PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL')
     if (process.platform === 'darwin') db.exec('PRAGMA fullfsync = 1')
     db.exec('PRAGMA foreign_keys = ON; BEGIN EXCLUSIVE')
-    migrate(db, path)
+    const before = migrate(db, path)
     db.exec('COMMIT')
+    // Earlier versions left no mark.
+    const restored = Mark.isRestored(dir, path, reserved(db)) ?? before >= marked
+    return { dir, db, restored, statements: new Map() }
   } catch (error) {
     db.close()
     if (error instanceof Error && /database is locked/.test(error.message)) throw new InUseError(path)
     throw error
   }
-  return { db, statements: new Map() }
 }
+
+/** Says in the mark beside the file what has been reserved: before a number is used, and once the file is known for good. */
+export function mark({ dir, db }: Store): void {
+  Mark.write(dir, join(dir, fileName), reserved(db))
+}
+
+function reserved(db: DatabaseSync): bigint {
+  return db.prepare('SELECT coalesce(sum(reserved_end), 0) AS sum FROM sequences').get()?.sum as bigint
+}
+
+const fileName = 'provider.sqlite'
 
 export function close(store: Store): void {
   store.statements.clear()
@@ -64,11 +81,13 @@ export function transaction<T>(store: Store, work: () => T): T {
   }
 }
 
-function migrate(db: DatabaseSync, path: string): void {
+/** Brings the file to this version; returns the one before. */
+function migrate(db: DatabaseSync, path: string): number {
   const version = Number(db.prepare('PRAGMA user_version').get()?.user_version)
   if (version > migrations.length) throw new NewerError(path, version)
   for (const migration of migrations.slice(version)) db.exec(migration)
   db.exec(`PRAGMA user_version = ${migrations.length}`)
+  return version
 }
 
 export class InUseError extends Error {

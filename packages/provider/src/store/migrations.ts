@@ -79,4 +79,13 @@ export const migrations: readonly string[] = [
   ) STRICT;
   CREATE INDEX outbox_nonce ON outbox (nonce);
   `,
+  `
+  CREATE TABLE abandoned_keys (
+    key_id TEXT PRIMARY KEY,
+    reason TEXT NOT NULL CHECK (reason IN ('restored', 'outdated', 'conflict'))
+  ) STRICT;
+  `,
 ]
+
+/** From this schema on a store has its mark beside it. */
+export const marked = 3
