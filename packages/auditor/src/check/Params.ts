@@ -3,15 +3,15 @@
 /** Numbers in prompts run from 2 to this. */
 export const promptNumberMax = 30
 
-/** Requests of one check when nothing else is said: twice what the slowest cheat of the recordings needed to be found. */
+/** Requests of one check when nothing else is said: what honest APIs need to be called consistent, and half as many again. */
 export const requestsDefault = 200
 /** A check is a sample, not a load test. */
 export const requestsMax = 10_000
 export const maxTokensDefault = 50
 /** Longer answers tell less per token than more answers do. */
 export const maxTokensMax = 512
-/** Share of requests at temperature 0: they tell most. */
-export const greedyShare = 0.6
+/** Share of requests at temperature 0: they tell most. With fewer at 1 those would be what an honest API waits for. */
+export const greedyShare = 0.7
 /** Alternatives asked for with each token: what the strictest known API allows. */
 export const topLogprobs = 5
 /** Seeds sent with sampled requests are below this: engines take 31 bits. */
@@ -90,9 +90,9 @@ export const intervalError = 5e-4
  * spec/check.md), and the mean from which on it is not called consistent.
  */
 export const signals = {
-  greedy: { weight: 0.4, honest: 0.02, faulty: 0.15 },
+  greedy: { weight: 0.4, honest: 0.02, faulty: 0.1 },
   sampled: { weight: 0.2, honest: 0.55, faulty: 0.8 },
-  logprobs: { weight: 0.2, honest: 0.05, faulty: 0.2 },
+  logprobs: { weight: 0.2, honest: 0.05, faulty: 0.25 },
   prompt: { weight: 0.2, honest: 0.02, faulty: 0.2 },
 } as const
 /** Answers with log-probabilities, or with usage, from which on these must be in order too before an API is called consistent. */
