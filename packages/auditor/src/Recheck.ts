@@ -195,13 +195,15 @@ export type RecheckErrorCode =
   | 'calibration-mismatch'
   | 'model-missing'
   | 'x-mismatch'
+  | 'page-invalid'
+  | 'history-mismatch'
 
-/** The bundle is not evidence: what it says does not follow from the chain, the receipt or itself. */
+/** A bundle, page or history is not evidence: what it says does not follow from the chain, the receipt or itself. */
 export class RecheckError extends Error {
   override readonly name = 'RecheckError'
   readonly code: RecheckErrorCode
   constructor(code: RecheckErrorCode, problem: string, options?: ErrorOptions) {
-    super(`the bundle does not check: ${problem} (${code})`, options)
+    super(`the evidence does not check: ${problem} (${code})`, options)
     this.code = code
   }
 }

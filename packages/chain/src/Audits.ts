@@ -63,12 +63,21 @@ export async function page(
   }))
 }
 
-/** All commitments from `from` on. */
-export async function list(chain: Chain, from = 0, options: At = {}): Promise<readonly Audit.Commitment[]> {
+/**
+ * All commitments from `from` on.
+ * @throws {RangeError} where there are more than `max`: then read them in pieces with {@link page}.
+ */
+export async function list(
+  chain: Chain,
+  from = 0,
+  { max = Params.commitmentsListMax, ...options }: At & { readonly max?: number } = {},
+): Promise<readonly Audit.Commitment[]> {
   const all: Audit.Commitment[] = []
   while (true) {
     const more = await page(chain, { from: from + all.length, limit: Params.commitmentsPageMax }, options)
     all.push(...more)
+    if (all.length > max)
+      throw new RangeError(`there are more than ${max} commitments from ${from} on: read them in pages`)
     if (more.length < Params.commitmentsPageMax) return all
   }
 }

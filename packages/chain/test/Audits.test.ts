@@ -48,6 +48,7 @@ test('commitments are numbered over all auditors, read one by one and in a row',
   ])
   expect(found[1]?.blockNumber).toBe((found[0]?.blockNumber ?? 0n) + 1n)
   expect(await Audits.list(one, 1)).toEqual(found.slice(1))
+  await expect(Audits.list(one, 0, { max: 1 })).rejects.toThrow('more than 1 commitments from 0 on')
   expect(await Audits.read(one, 1)).toEqual(found[1])
   expect(await Audits.numberOf(one, address(other) as Bytes.Hex, epoch)).toBe(1)
 })

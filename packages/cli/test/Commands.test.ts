@@ -86,6 +86,11 @@ describe('a command that cannot work: cause, fix, and 1', () => {
     ['a file that is not there', ['verify', 'nowhere.json'], /^foil: there is no receipt nowhere\.json/],
     ['audit, where nothing runs', ['audit'], /^foil: no network runs in .+\n {2}fix: start one/],
     ['recheck, where no chain is known', ['recheck', 'x.json'], /network\.json is not there/],
+    [
+      'calibrate for a model that is not here',
+      ['calibrate', '--model', 'gpt-7'],
+      /no model 'gpt-7' is in the store/,
+    ],
     ['keys create, where nothing runs', ['keys', 'create'], /^foil: no database is known/],
     [
       'check against what nobody knows',

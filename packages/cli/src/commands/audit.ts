@@ -1,14 +1,14 @@
-import { randomBytes } from 'node:crypto'
-import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { createHash, randomBytes } from 'node:crypto'
+import { existsSync } from 'node:fs'
 import { join } from 'node:path'
-import { create, EvmChain, type ServicePorts, Weights } from '@counterfoil/auditor'
-import { connect, connectWallet, Drand, Prevrandao } from '@counterfoil/chain'
+import { Calibrations, create, EvmChain, type ServicePorts, Weights } from '@counterfoil/auditor'
+import { connectWallet } from '@counterfoil/chain'
 import { defaultModel, Store } from '@counterfoil/models'
 import { Calibration, ModelManifest } from '@counterfoil/protocol'
 import { Secrets } from '@counterfoil/testnet'
 import { Command } from 'commander'
+import * as Beacon from '../Beacon.ts'
 import * as Connection from '../Connection.ts'
-import { Failure } from '../Failure.ts'
 import * as Option from '../Option.ts'
 import { action, type Setting } from '../Setting.ts'
 import type { Terminal } from '../Terminal.ts'
@@ -41,26 +41,24 @@ export function audit(): Command {
     .action(action<Options, []>(run))
 }
 
-async function run({ home, terminal }: Setting, options: Options): Promise<undefined> {
+async function run(setting: Setting, options: Options): Promise<undefined> {
+  const { home, terminal } = setting
   const connection = Connection.demand(home)
   const { network } = connection
-  const calibrations = readCalibrations(options.calibrations ?? join(home, 'calibrations'))
-  if (calibrations.length === 0)
-    terminal.note(
-      'no calibration is here: audits will be opened but judge nobody; make one with foil calibrate',
-    )
+  const dir = options.calibrations ?? join(home, 'calibrations')
+  const calibrations = options.calibrations || existsSync(dir) ? Calibrations.readFolder(dir) : []
+  const { machinesMin } = options
+  const { manifest } = defaultModel
+  tell(setting, calibrations, { quantization: manifest.quantization, machinesMin })
   const privateKey = Secrets.privateKey(join(home, 'keys'), 'auditor')
-  const isDevelopment = network.chainId === developmentChainId
-  if (isDevelopment) await fuel(connection, privateKey)
-  const beacon = isDevelopment
-    ? Prevrandao.create(connect(network))
-    : Drand.create({ relays: ['https://api.drand.sh'], now: () => Date.now() })
+  const token = Secrets.privateKey(join(home, 'keys'), readerName)
+  const tokenFile = join(home, 'keys', `${readerName}.key`)
+  if (Beacon.isDevelopment(network)) await fuel(connection, privateKey)
   await using references = Weights.create({
     store: await Store.open({ dir: join(home, 'models') }),
     models: [defaultModel],
     threads: options.threads,
   })
-  const { manifest } = defaultModel
   await using service = await create(
     {
       host: '127.0.0.1',
@@ -79,26 +77,31 @@ async function run({ home, terminal }: Setting, options: Options): Promise<undef
       calibrations,
       rate: { factor: 1, floor: options.floor },
       spreadMs: options.spread * 1000,
-      machinesMin: options.machinesMin,
-      readers: [],
+      machinesMin,
+      readers: [createHash('sha256').update(token).digest('hex')],
     },
     {
       clock: { now: () => Date.now(), elapsed: () => performance.now() },
       random: (bytes) => randomBytes(bytes),
-      chain: EvmChain.create(network, privateKey, beacon),
+      chain: EvmChain.create(network, privateKey, Beacon.of(network)),
       references,
       log: logTo(terminal),
     },
   )
-  if (terminal.json) terminal.document({ url: service.url, auditor: service.auditor })
-  else terminal.print(`auditor ${service.auditor}\nhistories ${service.url}/v1/histories\nCtrl-C ends it`)
+  if (terminal.json) terminal.document({ url: service.url, auditor: service.auditor, tokenFile })
+  else {
+    terminal.print(`auditor ${service.auditor}`)
+    terminal.print(`histories ${service.url}/v1/histories`)
+    terminal.print(`readers' token ${tokenFile}`)
+    terminal.print('Ctrl-C ends it')
+  }
   await new Promise<void>((resolve) => {
     process.once('SIGINT', () => resolve()).once('SIGTERM', () => resolve())
   })
 }
 
-/** anvil's, as the network of a home has it. */
-const developmentChainId = 31_337
+/** Who shows this token, such as the gateway of the same home, sees at once what is found. */
+const readerName = 'auditor-reader'
 
 /** On a development chain coins for gas are to be had for the asking. */
 async function fuel({ network }: Connection.Connection, privateKey: `0x${string}`): Promise<void> {
@@ -108,20 +111,22 @@ async function fuel({ network }: Connection.Connection, privateKey: `0x${string}
   await publicClient.request(request as unknown as Parameters<typeof publicClient.request>[0])
 }
 
-function readCalibrations(dir: string): readonly Calibration.Calibration[] {
-  if (!existsSync(dir)) return []
-  return readdirSync(dir)
-    .filter((name) => name.endsWith('.json'))
-    .map((name) => {
-      try {
-        return Calibration.decode(JSON.parse(readFileSync(join(dir, name), 'utf8')))
-      } catch (error) {
-        throw new Failure(
-          `${join(dir, name)} is no calibration: ${error instanceof Error ? error.message : error}`,
-          'make it again with foil calibrate, or take it away',
-        )
-      }
-    })
+/** What may be judged by what is here, told before anything is bought. */
+function tell(
+  { terminal }: Setting,
+  calibrations: readonly Calibration.Calibration[],
+  asked: { readonly quantization: string; readonly machinesMin: number },
+): void {
+  if (calibrations.length === 0)
+    terminal.note(
+      'no calibration is here: audits will be opened but judge nobody; make one with foil calibrate',
+    )
+  for (const calibration of calibrations) {
+    const standing = Calibration.standing(calibration, asked)
+    const words = { convict: 'may convict', advise: 'advises only', refuse: 'is refused' }[standing.use]
+    const why = standing.use === 'convict' ? '' : `: ${standing.reason}`
+    terminal.note(`calibration ${Calibration.id(calibration).slice(0, 14)}… ${words}${why}`)
+  }
 }
 
 /** Business events as lines: what happened, then its fields. */

@@ -1,30 +1,38 @@
-import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Calibrate, Machine, Trial } from '@counterfoil/auditor'
-import { defaultModel, pull, Store } from '@counterfoil/models'
-import { Calibration, ModelManifest, SampledParams } from '@counterfoil/protocol'
+import { Calibration, CalibrationRecords, ModelManifest, SampledParams } from '@counterfoil/protocol'
 import { Params as Testnet } from '@counterfoil/testnet'
 import { Command } from 'commander'
-import * as ModelProgress from '../ModelProgress.ts'
+import { type ExitCode, exitCodes, Failure } from '../Failure.ts'
+import * as Input from '../Input.ts'
 import * as Option from '../Option.ts'
+import * as Params from '../Params.ts'
 import { action, type Setting } from '../Setting.ts'
+import * as StoredModel from '../StoredModel.ts'
 
 type Options = {
+  readonly model?: string
   readonly tokens: number
   readonly context: number
   readonly sequences: number
   readonly threads: number
   readonly records?: readonly string[]
+  readonly verify?: string
   readonly out?: string
 }
 
 const help = `
 Settings of the engine are part of the runtime: give those that the provider runs with. What is measured is kept in
-records that grow when the command runs again, and that --records joins with other machines' records.`
+records that grow when the command runs again, also after it was killed, and that --records joins with other machines'
+records. With --verify nothing is measured: a calibration is computed again from the records it names.
+
+Exit codes: 0 made or confirmed, 4 not what the records give, 1 it did not work, 2 the command was not understood.`
 
 export function calibrate(): Command {
   return new Command('calibrate')
     .description('measure how far honest answers stray from the references, for auditors to judge by')
+    .option('--model <name|id>', 'a model in the store; left out, the default model')
     .option(
       '--tokens <n>',
       'honest tokens of this machine',
@@ -40,35 +48,40 @@ export function calibrate(): Command {
     .option('--sequences <n>', 'its jobs at once', Option.integer(1, 256), Testnet.providerSequences)
     .option('--threads <n>', 'its threads', Option.integer(1, 4096), Testnet.providerThreads)
     .option('--records <file...>', 'records that were made elsewhere')
+    .option('--verify <calibration>', 'compute this calibration again from --records')
     .option('--out <dir>', 'where calibrations and records are kept; left out, calibrations in the home')
     .addHelpText('after', help)
     .action(action<Options, []>(run))
 }
 
-async function run(setting: Setting, options: Options): Promise<undefined> {
+async function run(setting: Setting, options: Options): Promise<ExitCode> {
+  if (options.verify !== undefined) return verify(setting, options.verify, options.records ?? [])
   const { home, terminal } = setting
   const dir = options.out ?? join(home, 'calibrations')
-  const store = await Store.open({ dir: join(home, 'models') })
-  const model = await pull(store, { ...defaultModel, onProgress: ModelProgress.show(terminal) })
-  const { manifest } = defaultModel
-  const [weights] = manifest.files
+  const model = await StoredModel.find(setting, options.model)
   const { context: contextLength, sequences, threads, tokens } = options
   // Records are of one runtime: settings that make another one have a file of their own.
-  const name = `${manifest.name}-${contextLength}-${sequences}-${threads}.records.json`
+  const name = `${model.manifest.name}-${contextLength}-${sequences}-${threads}.records.json`
   const path = join(dir, 'records', name)
-  const elsewhere = (options.records ?? []).map(readRecords)
-  const before = [...(existsSync(path) ? [readRecords(path)] : []), ...elsewhere]
+  const before = await readAll([...(existsSync(path) ? [path] : []), ...(options.records ?? [])])
+  const keep = keeper(path)
+  const stop = interrupt()
   const records = await Trial.run({
-    model,
-    modelPath: Store.path(store, weights.sha256),
+    model: model.id,
+    modelPath: model.path,
     engine: { contextLength, sequences, threads },
     threads,
     tokens,
+    signal: stop.signal,
     ...(before.length > 0 && { begun: Calibrate.merge(before) }),
     onAnswer: (sofar, done) => {
       terminal.status(`calibrating: ${done} of ${tokens} tokens`)
-      if (sofar.runs.some((one) => one.answers.length % 20 === 0)) write(path, Calibrate.toJson(sofar))
+      keep.later(sofar)
     },
+  }).catch((error: unknown) => {
+    keep.now()
+    if (!stop.signal.aborted) throw error
+    throw new Failure(`interrupted; what was measured is in ${path}`, 'run the same command again to go on')
   })
   terminal.status(undefined)
   write(path, Calibrate.toJson(records))
@@ -76,11 +89,48 @@ async function run(setting: Setting, options: Options): Promise<undefined> {
   const id = Calibration.id(calibration)
   const file = join(dir, `${id}.json`)
   write(file, calibration)
-  const { quantization } = ModelManifest.decode(manifest)
+  const { quantization } = ModelManifest.decode(model.manifest)
   const standing = Calibration.standing(calibration, { quantization, machinesMin: 1 })
   if (terminal.json)
     terminal.document({ id, file, records: path, calibration, standing, machine: Machine.describe() })
   else show(setting, { calibration, standing, file })
+  return exitCodes.ok
+}
+
+/** Anybody with the records computes the same calibration, to the byte. */
+async function verify({ terminal }: Setting, file: string, paths: readonly string[]): Promise<ExitCode> {
+  if (paths.length === 0)
+    throw new Failure(
+      'no records are given to compute it from',
+      'name them: foil calibrate --verify <calibration> --records <file...>',
+      exitCodes.usage,
+    )
+  const calibration = parse(
+    await Input.text(file, { bytesMax: Params.calibrationFileBytesMax, what: 'one calibration' }),
+    file,
+    'calibration',
+    Calibration.decode,
+  )
+  const records = Calibrate.merge(await readAll(paths))
+  const isSubject =
+    records.model === calibration.model &&
+    records.runtime === calibration.runtime &&
+    `${records.references}` === `${calibration.references}`
+  const isSame = isSubject && CalibrationRecords.matches(calibration, records.runs)
+  const own = isSubject ? Calibrate.fit(records, calibration.created) : undefined
+  const id = Calibration.id(calibration)
+  if (terminal.json)
+    terminal.document({ id, outcome: isSame ? 'confirmed' : 'refuted', calibration, computed: own ?? null })
+  else {
+    const { green, red } = terminal.colors
+    terminal.print(`${isSame ? green('confirmed') : red('refuted')}  calibration ${id}`)
+    if (!own) terminal.print('  these records are of another model, runtime or pair of references')
+    else if (!isSame)
+      terminal.print(
+        `  it says mu0 ${calibration.mu0} of ${calibration.tokens} tokens, records ${calibration.records}; these give ${own.mu0} of ${own.tokens}, ${own.records}`,
+      )
+  }
+  return isSame ? exitCodes.ok : exitCodes.notConsistent
 }
 
 function show(
@@ -109,8 +159,51 @@ function show(
   terminal.print(dim(`  written to ${file}`))
 }
 
-function readRecords(path: string): Calibrate.Records {
-  return Calibrate.fromJson(JSON.parse(readFileSync(path, 'utf8')))
+/** Writes records down as they grow, a second apart, so that long runs do not write all the time. */
+function keeper(path: string) {
+  let last: Calibrate.Records | undefined
+  let writtenAt = Number.NEGATIVE_INFINITY
+  const now = () => {
+    if (last) write(path, Calibrate.toJson(last))
+    last = undefined
+    writtenAt = performance.now()
+  }
+  return {
+    now,
+    later(records: Calibrate.Records) {
+      last = records
+      if (performance.now() - writtenAt >= Params.recordsIntervalMs) now()
+    },
+  }
+}
+
+function interrupt(): AbortController {
+  const stop = new AbortController()
+  for (const event of ['SIGINT', 'SIGTERM'] as const) process.once(event, () => stop.abort(new Error(event)))
+  return stop
+}
+
+async function readAll(paths: readonly string[]): Promise<readonly Calibrate.Records[]> {
+  const all: Calibrate.Records[] = []
+  for (const path of paths) {
+    const text = await Input.text(path, {
+      bytesMax: Params.recordsFileBytesMax,
+      what: 'records of one machine',
+    })
+    all.push(parse(text, path, 'records', Calibrate.fromJson))
+  }
+  return all
+}
+
+function parse<T>(text: string, path: string, what: string, read: (value: unknown) => T): T {
+  try {
+    return read(JSON.parse(text))
+  } catch (error) {
+    throw new Failure(
+      `${path} holds no ${what}: ${error instanceof Error ? error.message : error}`,
+      'give a file that foil calibrate wrote; one that was changed is no evidence',
+    )
+  }
 }
 
 function write(path: string, value: unknown): void {
