@@ -1,5 +1,8 @@
 import { createHash, randomBytes } from 'node:crypto'
-import type { Database } from './Database.ts'
+import { sql } from 'kysely'
+import type { Database, Executor } from './Database.ts'
+import * as Groups from './ledger/Groups.ts'
+import * as Lease from './ledger/Lease.ts'
 import * as Params from './Params.ts'
 
 /** A key as its owner may see it again. Micro-units; `reserved` is held for requests that are running. */
@@ -12,7 +15,7 @@ export type ApiKey = {
   readonly revokedAt: Date | undefined
 }
 
-const columns = ['id', 'name', 'balance', 'reserved', 'created_at', 'revoked_at'] as const
+const id = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
 const pattern = /^cf-[A-Za-z0-9_-]{16,128}$/
 
 /**
@@ -40,70 +43,103 @@ export async function ensure(
   database: Database,
   { name, key, balance }: { readonly name: string; readonly key: string; readonly balance: bigint },
 ): Promise<{ readonly id: string } | undefined> {
-  return database
-    .insertInto('api_keys')
-    .values(row(key, name, balance))
-    .onConflict((conflict) =>
-      conflict
-        .column('hash')
-        .doUpdateSet(({ eb, ref }) => ({
-          balance: eb
-            .case()
-            .when('api_keys.balance', '<', balance / 2n)
-            .then(balance)
-            .else(ref('api_keys.balance'))
-            .end(),
-        }))
-        .where('api_keys.revoked_at', 'is', null),
-    )
-    .returning('id')
-    .executeTakeFirst()
+  const values = row(key, name, balance)
+  return database.transaction().execute(async (tx) => {
+    const known = await tx
+      .selectFrom('api_keys')
+      .select(['id', 'revoked_at'])
+      .where('hash', '=', values.hash)
+      .executeTakeFirst()
+    if (known?.revoked_at) return undefined
+    // What gateways hold of it is written off first, so that its row shows what is left.
+    if (known) await Lease.closeAll(tx, known.id)
+    return tx
+      .insertInto('api_keys')
+      .values(values)
+      .onConflict((conflict) =>
+        conflict
+          .column('hash')
+          .doUpdateSet(({ eb, ref }) => ({
+            balance: eb
+              .case()
+              .when('api_keys.balance', '<', balance / 2n)
+              .then(balance)
+              .else(ref('api_keys.balance'))
+              .end(),
+          }))
+          .where('api_keys.revoked_at', 'is', null),
+      )
+      .returning('id')
+      .executeTakeFirst()
+  })
 }
 
 export async function list(database: Database): Promise<readonly ApiKey[]> {
-  const rows = await database.selectFrom('api_keys').select(columns).orderBy('created_at').execute()
+  const rows = await select(database).orderBy('created_at').execute()
   return rows.map(fromRow)
 }
 
 /** Adds prepaid micro-units (or takes some back, with a negative amount that the balance covers) and returns the new state. */
-export async function credit(database: Database, id: string, amount: bigint): Promise<ApiKey> {
-  const updated = await database
-    .updateTable('api_keys')
-    .set(({ eb }) => ({ balance: eb('balance', '+', amount) }))
-    .where('id', '=', id)
-    .where(({ eb }) => eb(eb('balance', '+', amount), '>=', eb.ref('reserved')))
-    .returning(columns)
-    .executeTakeFirst()
-  if (updated) return fromRow(updated)
-  const found = (await list(database)).find((one) => one.id === id)
-  throw found ? new BalanceError(found, amount) : new UnknownKeyError(id)
+export async function credit(database: Database, keyId: string, amount: bigint): Promise<ApiKey> {
+  if (!id.test(keyId)) throw new UnknownKeyError(keyId)
+  return database.transaction().execute(async (tx) => {
+    const found = await select(tx).where('id', '=', keyId).executeTakeFirst()
+    if (!found) throw new UnknownKeyError(keyId)
+    // What is to be taken back may lie in a gateway's lease.
+    if (amount < 0n) await Lease.closeAll(tx, keyId)
+    const updated = await tx
+      .updateTable('api_keys')
+      .set(({ eb }) => ({ balance: eb('balance', '+', amount) }))
+      .where('id', '=', keyId)
+      .where(({ eb }) => eb(eb('balance', '+', amount), '>=', eb.ref('reserved')))
+      .returning('id')
+      .executeTakeFirst()
+    if (!updated) throw new BalanceError(fromRow(found), amount)
+    return fromRow(await select(tx).where('id', '=', keyId).executeTakeFirstOrThrow())
+  })
 }
 
 /** From now on the key is refused; what is running is finished and charged. */
-export async function revoke(database: Database, id: string): Promise<void> {
+export async function revoke(database: Database, keyId: string): Promise<void> {
+  if (!id.test(keyId)) throw new UnknownKeyError(keyId)
   const updated = await database
     .updateTable('api_keys')
     .set({ revoked_at: new Date() })
-    .where('id', '=', id)
+    .where('id', '=', keyId)
     .returning('id')
     .executeTakeFirst()
-  if (!updated) throw new UnknownKeyError(id)
+  if (!updated) throw new UnknownKeyError(keyId)
 }
 
 /**
- * The id of a presented key, or undefined where it is unknown or revoked. Constant-time by construction: what is compared is
- * the SHA-256 of the presented key, over which nobody has control, so how far a comparison in the index runs tells nothing
- * about a key that would match.
+ * Finds the ids of presented keys; undefined where one is unknown or revoked. Those that come at once are looked up together.
+ * Constant-time by construction: what is compared is the SHA-256 of the presented key, over which nobody has control, so how
+ * far a comparison in the index runs tells nothing about a key that would match.
+ * @example const find = ApiKeys.finder(database); const keyId = await find('cf-…')
  */
-export async function find(database: Database, key: string): Promise<string | undefined> {
-  if (!pattern.test(key)) return undefined
-  const found = await database
-    .selectFrom('api_keys')
-    .select('id')
-    .where('hash', '=', hash(key))
-    .where('revoked_at', 'is', null)
-    .executeTakeFirst()
-  return found?.id
+export function finder(database: Database): (key: string) => Promise<string | undefined> {
+  const groups = Groups.create({ itemsMax: Params.groupMax }, async (hashes: readonly string[]) => {
+    const found = await database
+      .selectFrom('api_keys')
+      .select(['id', 'hash'])
+      .where('hash', 'in', [...new Set(hashes)])
+      .where('revoked_at', 'is', null)
+      .execute()
+    const ids = new Map(found.map((one) => [one.hash, one.id]))
+    return hashes.map((one) => ids.get(one))
+  })
+  return async (key) => (pattern.test(key) ? groups.add(hash(key)) : undefined)
+}
+
+/** A key's row with what leases hold and have spent of it taken out: as if each request were written there at once. */
+function select(executor: Executor) {
+  return executor.selectFrom('api_keys').select([
+    ...(['id', 'name', 'created_at', 'revoked_at'] as const),
+    sql<bigint>`(balance - coalesce((select sum(spends.amount) from spends join leases on leases.id = spends.lease
+      where leases.key_id = api_keys.id and leases.open), 0))::int8`.as('balance'),
+    sql<bigint>`coalesce((select sum(requests.reserved) from requests
+      where requests.key_id = api_keys.id and requests.state = 'running'), 0)::int8`.as('reserved'),
+  ])
 }
 
 function row(key: string, name: string, balance: bigint) {

@@ -91,6 +91,25 @@ export type RefusedClaimRow = {
   readonly created_at: Created
 }
 
+/** A slice of a key's balance that gateway `owner` may spend from while it is open (`ledger/Lease.ts`). */
+export type LeaseRow = {
+  readonly id: Generated<bigint>
+  readonly key_id: string
+  readonly owner: bigint
+  readonly amount: bigint
+  readonly open: Generated<boolean>
+  readonly expires_at: Date
+  readonly created_at: Created
+}
+
+/** A line of a lease's journal: what an accepted request cost. Never changed; it leaves the balance when the lease is closed. */
+export type SpendRow = {
+  readonly request: string
+  readonly lease: bigint
+  readonly amount: bigint
+  readonly created_at: Created
+}
+
 export type Tables = {
   readonly api_keys: ApiKeyRow
   readonly requests: RequestRow
@@ -98,6 +117,8 @@ export type Tables = {
   readonly receipts: ReceiptRow
   readonly lines: LineRow
   readonly refused_claims: RefusedClaimRow
+  readonly leases: LeaseRow
+  readonly spends: SpendRow
 }
 
 export type Database = Kysely<Tables>

@@ -50,6 +50,8 @@ export const limits = {
   ownerGraceMs: 5_000,
   /** A job of a gateway that died is given up when no claim for it has turned up by then. */
   orphanMs: 600_000,
+  /** Leases of balances are kept this often, and those of dead gateways looked for. */
+  leaseTendMs: 5_000,
   /** Running answers may end within this after a stop signal; supervisors kill after 10 s. */
   shutdownMs: 5_000,
   /** … and those cut off then have this long for their claims. */
@@ -100,6 +102,19 @@ export const claimsPerVoucherMax = 4_096
 export const inclusionBatchesMax = 32
 /** How long an answer's root is looked for; the retention window of leaves is 30 days, a late root proves nothing. */
 export const inclusionWindowMs = 86_400_000
+
+/** A lease that was not renewed for this long is closed by whoever sees it: six turns of `leaseTendMs`. */
+export const leaseMs = 30_000
+/** A lease that nothing was taken from for this long is given back. */
+export const leaseIdleMs = 60_000
+/** A lease takes this part of what is free, so that several gateways find something … */
+export const leaseShare = 4n
+/** … and at most this many micro-units: what a key misses until a dead gateway's lease is closed. */
+export const leaseAmountMax = 10_000_000n
+/** Lines of one lease; closing adds them up, in a few milliseconds. */
+export const leaseLinesMax = 4_096
+/** Requests that are journalled in one statement. */
+export const groupMax = 64
 
 /** Connections to the database. */
 export const databaseConnectionsMax = 16

@@ -1,7 +1,6 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { Refusal } from '@counterfoil/protocol'
-import * as ApiKeys from './ApiKeys.ts'
 import * as Http from './Http.ts'
 import * as Params from './Params.ts'
 import * as Reply from './Reply.ts'
@@ -146,7 +145,7 @@ async function dispatch(context: Context, request: IncomingMessage, response: Se
   }
 }
 
-async function authenticate({ database }: Context, request: IncomingMessage): Promise<string> {
+async function authenticate({ findKey }: Context, request: IncomingMessage): Promise<string> {
   const header = request.headers.authorization
   if (header === undefined)
     throw Http.refused(
@@ -154,7 +153,7 @@ async function authenticate({ database }: Context, request: IncomingMessage): Pr
       "You didn't provide an API key: send it as Authorization: Bearer cf-…",
     )
   const key = /^Bearer +(\S+)$/i.exec(header)?.[1] ?? ''
-  const keyId = await ApiKeys.find(database, key)
+  const keyId = await findKey(key)
   if (keyId === undefined)
     // The key itself is not repeated: error messages end up in logs.
     throw Http.refused('invalid_api_key', 'Incorrect API key provided: it is unknown or was revoked.')

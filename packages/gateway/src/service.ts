@@ -2,6 +2,7 @@ import { once } from 'node:events'
 import { Bytes, Network } from '@counterfoil/protocol'
 import type { Logger } from 'pino'
 import { privateKeyToAccount } from 'viem/accounts'
+import * as ApiKeys from './ApiKeys.ts'
 import * as AuditChain from './audit/AuditChain.ts'
 import * as Trust from './audit/Trust.ts'
 import * as Watch from './audit/Watch.ts'
@@ -15,7 +16,7 @@ import * as Directory from './Directory.ts'
 import * as Events from './events.ts'
 import * as Inclusion from './Inclusion.ts'
 import * as Live from './Live.ts'
-import * as Rows from './ledger/Rows.ts'
+import * as Leases from './ledger/Leases.ts'
 import * as Occupancy from './Occupancy.ts'
 import * as P256Node from './P256Node.ts'
 import * as Payments from './Payments.ts'
@@ -56,7 +57,10 @@ export async function create(config: Config, ports: Ports): Promise<Gateway> {
   )
   const chain = ChainView.create(reader, { network, clock, limits })
   const p256 = P256Node.create()
-  const ledger = Rows.create(database)
+  const ledger = Leases.create({
+    ...{ database, owner: presence.owner, monotonicMs: () => clock.monotonicMs() },
+    alive: () => Presence.owners(database),
+  })
   const live = Live.create()
   const background = Background.create(events)
   const occupancy = Occupancy.create()
@@ -119,6 +123,7 @@ export async function create(config: Config, ports: Ports): Promise<Gateway> {
   await watch.load()
   background.every('reading audits', limits.auditPollMs, watch.round)
   background.every('reading the providers', limits.refreshMs, directory.refresh)
+  background.every('tending the ledger', limits.leaseTendMs, ledger.tend)
   background.every('proving inclusion', limits.inclusionMs, () =>
     Inclusion.collect({ database, reader, directory, clock, events }),
   )
@@ -129,6 +134,7 @@ export async function create(config: Config, ports: Ports): Promise<Gateway> {
   const context: Context = {
     ...{ ...recovery, owner: presence.owner, payments, capacity },
     ...{ network, directory, watch, occupancy, random, unavailable },
+    findKey: ApiKeys.finder(database),
     onStale: () => background.wake('reading the providers'),
   }
   const { server, url } = await Server.listen(context, config)
@@ -154,6 +160,8 @@ export async function create(config: Config, ports: Ports): Promise<Gateway> {
       // Whoever still waits for a provider has waited long enough.
       await directory.close()
       await settled
+      // What cannot be given back now is taken back by whoever comes next.
+      await ledger.close().catch(events.databaseAway)
       await presence.close()
       await database.destroy()
     },

@@ -123,7 +123,8 @@ const chat = (
   })
 
 const balance = async () => {
-  const [row] = await databases.query(databaseUrl, 'select balance, reserved from api_keys')
+  await using database = await Database.open(databaseUrl)
+  const [row] = await ApiKeys.list(database)
   return { balance: Number(row?.balance), reserved: Number(row?.reserved) }
 }
 
@@ -151,6 +152,9 @@ describe('the daemon', () => {
       return waiting.length > 0
     })
     await kill(first.child)
+    // Its statement must not outlive it: the server would carry it out once the lock is gone.
+    const ended = `select pg_terminate_backend(pid, 10000) from pg_stat_activity where wait_event_type = 'Lock'`
+    await databases.query(databaseUrl, ended)
     await blocker.query('rollback')
     await blocker.end()
     expect(await answered).not.toContain('[DONE]')

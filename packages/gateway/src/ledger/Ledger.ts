@@ -23,6 +23,10 @@ export interface Ledger {
    * was held is free again.
    */
   end(request: string, ending: Ending | undefined): Promise<void>
+  /** What has to be done now and then: keeps what this gateway holds, and takes back what dead ones held. */
+  tend(): Promise<void>
+  /** Gives back all that this gateway holds. */
+  close(): Promise<void>
 }
 
 /** A request as its caller made it. `job` and an attempt's `offer` are JSON. */

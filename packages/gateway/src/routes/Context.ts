@@ -12,6 +12,8 @@ export type Context = Relay & {
   readonly watch: Watch
   readonly occupancy: Occupancy
   readonly random: Random
+  /** The id of a presented API key. */
+  readonly findKey: (key: string) => Promise<string | undefined>
   /** Why nothing new is begun; undefined while all is well. */
   readonly unavailable: () => string | undefined
 }
