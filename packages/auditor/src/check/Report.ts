@@ -138,6 +138,7 @@ function findingsOf(result: Result, { model }: Subject): readonly string[] {
   const sampled = judgement.signals.find(({ signal }) => signal === 'sampled')
   const compared = judgement.signals.find(({ signal }) => signal === 'logprobs')?.answers ?? 0
   return [
+    ...agreementFinding(observations),
     promptFinding(said),
     ...(modelInReplies !== undefined && modelInReplies !== model
       ? [`the replies call the model ${modelInReplies}, not ${model}`]
@@ -157,6 +158,15 @@ function findingsOf(result: Result, { model }: Subject): readonly string[] {
         ]
       : []),
   ]
+}
+
+function agreementFinding(observations: Result['observations']): readonly string[] {
+  const greedy = observations.filter(({ kind }) => kind === 'greedy')
+  const tokens = greedy.reduce((sum, one) => sum + one.tokens, 0)
+  if (tokens === 0) return []
+  const equal = tokens - greedy.reduce((sum, { gaps }) => sum + gaps.length, 0)
+  const share = ((100 * equal) / tokens).toFixed(1)
+  return [`at temperature 0, ${equal} of ${tokens} tokens are the reference's first choice (${share} %)`]
 }
 
 function promptFinding(excess: readonly number[]): string {

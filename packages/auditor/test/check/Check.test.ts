@@ -155,6 +155,7 @@ describe('report and page', () => {
     const found = await report(() => completion('Hi', usage), { scorer: fakeScorer([9, 9, 9, 9, 9]) })
     expect(found.summary).toMatch(/is not consistent with .*, by tokens at temperature 0$/)
     expect(found).toMatchObject({ outcome: 'not-consistent', errorBound: Params.falseAlarm, reason: null })
+    expect(found.findings[0]).toMatch(/^at temperature 0, (\d+) of \d+ tokens are .* \(90\.0 %\)$/)
     const [greedy] = found.signals
     expect(greedy?.effect).toBe(1)
     expect(greedy?.low).toBeGreaterThan(0.02)
@@ -180,7 +181,7 @@ describe('report and page', () => {
     expect(more.findings.join('\n')).toMatch(/differ from the reference's count by \+5 in 4 of 4 answers/)
     expect(more.findings.join('\n')).toMatch(/call the model snapshot/)
     const silent = await report(() => completion('Hi'), { requests: 4, scorer: fakeScorer([], null) })
-    expect(silent.findings[0]).toMatch(/does not say how many tokens/)
+    expect(silent.findings.join('\n')).toMatch(/does not say how many tokens/)
   })
 
   test('the page escapes what came from outside, runs nothing and loads nothing', async () => {
