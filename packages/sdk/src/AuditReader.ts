@@ -1,5 +1,6 @@
 import {
   type Beacon,
+  BeaconError,
   type Chain,
   Audits as Chained,
   connect,
@@ -142,8 +143,8 @@ async function readPage(
     ),
   )
   if (!page) return
-  const isShown = page.leaves.some((leaf) => leaf.state !== 'sealed')
-  const beacon = isShown ? await beaconOf(options, chain).of(commitment) : undefined
+  if (page.leaves.every((leaf) => leaf.state === 'sealed')) return
+  const beacon = await attempt(options, () => beaconOf(options, chain).of(commitment))
   for (const keyId of AuditPage.keyIds(page)) {
     const key = known.keys.get(keyId) ?? (await Keys.read(chain, keyId))
     if (key) known.keys.set(keyId, key)
@@ -165,7 +166,8 @@ async function attempt<T>(options: AuditOptions, work: () => Promise<T>): Promis
     const isTheirs =
       error instanceof GatewayError ||
       error instanceof Decode.DecodeError ||
-      error instanceof AuditPage.AuditError
+      error instanceof AuditPage.AuditError ||
+      error instanceof BeaconError
     if (!isTheirs) throw error
     options.onProblem?.(error)
     return undefined

@@ -20,7 +20,7 @@ export type Daemon = {
  * const gateway = await Daemon.create({ room: 'gateway', name: 'gateway', log, env: { GATEWAY_PORT: '0' } })
  */
 export async function create(options: {
-  readonly room: 'provider' | 'gateway'
+  readonly room: 'provider' | 'gateway' | 'auditor'
   readonly name: string
   readonly log: string
   readonly env: Readonly<Record<string, string>>

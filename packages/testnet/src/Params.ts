@@ -79,6 +79,11 @@ export const gatewayPort = 8402
 /** 10 test coins on the printed API key, filled up at a start that finds less than half. */
 export const balanceMicros = 10_000_000n
 
+/** An auditor of a development network buys so many audits of each provider: enough to find a cheat in every fifth answer. */
+export const auditsEach = 80
+/** Its purchases are spread over so long, instead of an hour. */
+export const auditSpreadSeconds = 60
+
 /** Engine settings of the two providers of a development network: two answers at once each, on one thread. */
 export const providerSequences = 2
 export const providerThreads = 1

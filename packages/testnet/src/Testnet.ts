@@ -5,6 +5,7 @@ import { ApiKeys, openDatabase } from '@counterfoil/gateway'
 import { defaultModel, pull, Store } from '@counterfoil/models'
 import { type Bytes, ModelManifest, Network } from '@counterfoil/protocol'
 import * as Anvil from './Anvil.ts'
+import * as Auditing from './Auditing.ts'
 import * as Daemon from './Daemon.ts'
 import * as Genesis from './Genesis.ts'
 import * as Keeper from './Keeper.ts'
@@ -13,10 +14,11 @@ import * as Ports from './Ports.ts'
 import * as Postgres from './Postgres.ts'
 import * as RunFile from './RunFile.ts'
 import * as Secrets from './Secrets.ts'
+import * as State from './State.ts'
 
 /** A step of coming up; `bytes`, `total` and `etaSeconds` where it moves bytes. */
 export type Progress = {
-  readonly step: 'model' | 'chain' | 'database' | 'contracts' | 'providers' | 'gateway'
+  readonly step: 'model' | 'chain' | 'database' | 'contracts' | 'providers' | 'gateway' | 'auditor'
   readonly state: 'begin' | 'running' | 'done'
   readonly detail?: string
   readonly bytes?: number
@@ -33,6 +35,8 @@ export type Options = {
   readonly port?: number
   /** A Postgres of your own instead of the embedded one. */
   readonly databaseUrl?: string
+  /** Starts an auditor too, which the gateway trusts; it buys answers, so it keeps the machine busy for a while. */
+  readonly auditor?: { readonly auditsEach?: number; readonly spreadSeconds?: number }
   readonly onProgress?: (progress: Progress) => void
 }
 
@@ -44,6 +48,8 @@ export type Testnet = {
   /** The gateway's; it carries the password. Absent where the network ran before. */
   readonly databaseUrl?: string
   readonly model: { readonly id: Bytes.Hex; readonly name: string }
+  /** The auditor's address over HTTP, where one was asked for. */
+  readonly auditor?: string
   /** False where the network ran before: then `stop` leaves it alone. */
   readonly started: boolean
   /** Resolves when a part of the network was given up. */
@@ -119,7 +125,9 @@ type Keep = <T extends Part>(name: string, part: T) => T
 async function start(
   options: Options,
   keep: Keep,
-): Promise<Pick<Testnet, 'network' | 'url' | 'apiKey' | 'model'> & { readonly databaseUrl: string }> {
+): Promise<
+  Pick<Testnet, 'network' | 'url' | 'apiKey' | 'model' | 'auditor'> & { readonly databaseUrl: string }
+> {
   const { home } = options
   const keys = join(home, 'keys')
   const log = (name: string) => join(home, 'logs', `${name}.log`)
@@ -135,7 +143,7 @@ async function start(
   }
   const prepareChain = async () => {
     const chain = await step(options, 'chain', startChain)
-    return { chain, ...(await step(options, 'contracts', () => establish(chain, home, keys))) }
+    return { chain, ...(await step(options, 'contracts', () => establish(chain, home, keys, options))) }
   }
   const [modelId, { network, seats, channels }, databaseUrl] = await settled([
     step(options, 'model', () => fetchModel(storeDir, options)),
@@ -171,6 +179,7 @@ async function start(
       ),
     ),
   )
+  const trusted = options.auditor && (await prepareAuditor(home, { seats, modelId, network }))
   const startGateway = (port: number) =>
     Daemon.create({
       room: 'gateway',
@@ -182,9 +191,14 @@ async function start(
         GATEWAY_PORT: String(port),
         GATEWAY_KEY_FILE: join(keys, 'gateway.key'),
         GATEWAY_CHANNELS: channels.join(','),
+        ...(trusted && {
+          GATEWAY_AUDITORS_FILE: trusted.file,
+          GATEWAY_CALIBRATIONS: trusted.calibrations,
+          ...developmentTrust,
+        }),
       },
     })
-  const apiKey = await credit(databaseUrl, keys)
+  const apiKey = await credit(databaseUrl, keys, 'local')
   const gateway = await step(options, 'gateway', async () => {
     if (options.port !== undefined) return keep('gateway', await startGateway(options.port))
     // Between our look at the port and the gateway's bind another network may take it: then any free one will do.
@@ -195,10 +209,29 @@ async function start(
     })
     return keep('gateway', preferred)
   })
+  const auditor =
+    trusted &&
+    (await step(options, 'auditor', async () => {
+      const account = { baseURL: `${gateway.url}/v1`, apiKey: await credit(databaseUrl, keys, 'auditor') }
+      return keep(
+        'auditor',
+        await Daemon.create({
+          room: 'auditor',
+          name: 'auditor',
+          log: log('auditor'),
+          env: {
+            ...auditorEnvironment(home, { trusted, account, of: options.auditor ?? {} }),
+            COUNTERFOIL_NETWORK: networkFile,
+            AUDITOR_STORE: storeDir,
+          },
+        }),
+      )
+    }))
   return {
     network,
     url: gateway.url,
     apiKey,
+    ...(auditor && { auditor: auditor.url }),
     databaseUrl,
     model: { id: modelId, name: defaultModel.manifest.name },
   }
@@ -221,14 +254,16 @@ async function fetchModel(storeDir: string, options: Options): Promise<Bytes.Hex
 }
 
 /** Everything on chain: contracts, the model's id, the providers with their keys, the gateway's channels. */
-async function establish(chain: Anvil.Anvil, home: string, keys: string) {
+async function establish(chain: Anvil.Anvil, home: string, keys: string, { auditor }: Options) {
   const network = await Genesis.network(chain, home, Secrets.privateKey(keys, 'deployer'))
   const payer = connectWallet(network, Secrets.privateKey(keys, 'gateway'))
   const wallets = providerNames.map((name) => ({
     name,
     wallet: connectWallet(network, Secrets.privateKey(keys, name)),
   }))
-  await Genesis.fuel(chain, network, [payer, ...wallets.map(({ wallet }) => wallet)].map(addressOf))
+  const auditors = auditor ? [connectWallet(network, Secrets.privateKey(keys, 'auditor'))] : []
+  const fuelled = [payer, ...wallets.map(({ wallet }) => wallet), ...auditors]
+  await Genesis.fuel(chain, network, fuelled.map(addressOf))
   await Genesis.publish(payer, ModelManifest.id(defaultModel.manifest))
   const seats = await settled(
     wallets.map(async ({ name, wallet }) => {
@@ -246,16 +281,83 @@ async function establish(chain: Anvil.Anvil, home: string, keys: string) {
   return { network, seats, channels }
 }
 
-/** The printed API key, credited; a new one where its owner revoked it. */
-async function credit(databaseUrl: string, keys: string): Promise<string> {
+/** A home's API key, credited; a new one where its owner revoked it. `local` is the one that is printed. */
+async function credit(databaseUrl: string, keys: string, name: string): Promise<string> {
   await using database = await openDatabase(databaseUrl)
-  const ensure = (key: string) =>
-    ApiKeys.ensure(database, { name: 'local', key, balance: Params.balanceMicros })
-  const known = Secrets.apiKey(keys, 'local')
+  const ensure = (key: string) => ApiKeys.ensure(database, { name, key, balance: Params.balanceMicros })
+  const known = Secrets.apiKey(keys, name)
   if (await ensure(known)) return known
-  const fresh = Secrets.renewApiKey(keys, 'local')
+  const fresh = Secrets.renewApiKey(keys, name)
   await ensure(fresh)
   return fresh
+}
+
+type TrustedAuditor = {
+  readonly file: string
+  readonly calibrations: string
+  readonly token: string
+  readonly port: number
+}
+
+/** Chooses where the auditor will listen, and writes down whom to trust and by which calibrations: a gateway needs both. */
+async function prepareAuditor(
+  home: string,
+  about: {
+    readonly seats: readonly { readonly port: number }[]
+    readonly modelId: Bytes.Hex
+    readonly network: Network.Network
+  },
+): Promise<TrustedAuditor> {
+  const keys = join(home, 'keys')
+  const token = Secrets.apiKey(keys, 'auditor-reader')
+  const port = await Ports.free()
+  const auditor = addressOf(connectWallet(about.network, Secrets.privateKey(keys, 'auditor')))
+  return {
+    ...{ token, port },
+    file: Auditing.writeAuditors(home, [{ url: `http://127.0.0.1:${port}`, auditor, token }]),
+    calibrations: await Auditing.calibrations(home, {
+      endpoints: about.seats.map((seat) => `http://127.0.0.1:${seat.port}`),
+      model: about.modelId,
+    }),
+  }
+}
+
+/** One machine and a chain whose blocks are our own: enough to watch, nothing to be fined for. */
+const developmentTrust = {
+  GATEWAY_MACHINES_MIN: '1',
+  GATEWAY_AUDIT_DELAY_SECONDS: '0',
+  GATEWAY_BEACON: 'prevrandao',
+}
+
+function auditorEnvironment(
+  home: string,
+  {
+    trusted,
+    account,
+    of,
+  }: {
+    readonly trusted: TrustedAuditor
+    readonly account: { readonly baseURL: string; readonly apiKey: string }
+    readonly of: NonNullable<Options['auditor']>
+  },
+): Readonly<Record<string, string>> {
+  const file = (name: string, text: string) => {
+    const path = join(home, name)
+    State.write(path, text)
+    return path
+  }
+  return {
+    AUDITOR_PORT: String(trusted.port),
+    AUDITOR_KEY_FILE: join(home, 'keys', 'auditor.key'),
+    AUDITOR_ACCOUNTS_FILE: file('auditor-accounts.json', JSON.stringify([account])),
+    AUDITOR_READERS_FILE: file('auditor-readers', `${trusted.token}\n`),
+    AUDITOR_CALIBRATIONS: trusted.calibrations,
+    AUDITOR_DATA: join(home, 'auditor'),
+    AUDITOR_BEACON: 'prevrandao',
+    AUDITOR_MACHINES_MIN: '1',
+    AUDITOR_FLOOR: String(of.auditsEach ?? Params.auditsEach),
+    AUDITOR_SPREAD_SECONDS: String(of.spreadSeconds ?? Params.auditSpreadSeconds),
+  }
 }
 
 async function step<T>(options: Options, name: Progress['step'], work: () => Promise<T>): Promise<T> {

@@ -1,4 +1,5 @@
 export * as Anvil from './Anvil.ts'
+export * as Auditing from './Auditing.ts'
 export * as Daemon from './Daemon.ts'
 export * as Genesis from './Genesis.ts'
 export * as Keeper from './Keeper.ts'

@@ -1,0 +1,61 @@
+import { mkdirSync, readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { type Bytes, Calibration, ProviderHttp } from '@counterfoil/protocol'
+import * as Params from './Params.ts'
+import * as State from './State.ts'
+
+// What an auditor of a development network and those who trust it share in a home: auditors.json, calibrations/.
+
+/** An auditor as gateways, the SDK and the command line are told whom to trust (`auditors.json`). */
+export type Trusted = { readonly url: string; readonly auditor: Bytes.Hex; readonly token: string }
+
+/** Where a home says which auditors it trusts. */
+export function auditorsPath(home: string): string {
+  return join(home, 'auditors.json')
+}
+
+export function writeAuditors(home: string, auditors: readonly Trusted[]): string {
+  const path = auditorsPath(home)
+  State.write(path, `${JSON.stringify(auditors, null, 2)}\n`)
+  return path
+}
+
+/**
+ * The folder of a home's calibrations, with one for each runtime on offer: where nobody has made one with `foil calibrate`,
+ * the development calibration stands in. It was measured on one machine and one kind of processor, so whatever it says is
+ * `advisory`, and where a processor strays further than that one did it may be wrong.
+ */
+export async function calibrations(
+  home: string,
+  { endpoints, model }: { readonly endpoints: readonly string[]; readonly model: Bytes.Hex },
+): Promise<string> {
+  const dir = join(home, 'calibrations')
+  mkdirSync(dir, { recursive: true, mode: 0o700 })
+  const known = readdirSync(dir)
+    .filter((name) => name.endsWith('.json'))
+    .map((name) => Calibration.decode(JSON.parse(readFileSync(join(dir, name), 'utf8'))))
+  const offered = await Promise.all(endpoints.map((endpoint) => runtimesAt(endpoint, model)))
+  for (const runtime of new Set(offered.flat())) {
+    if (known.some((one) => one.model === model && one.runtime === runtime)) continue
+    const standIn = Calibration.decode({ ...development(), model, runtime })
+    State.write(
+      join(dir, `development-${runtime.slice(2, 18)}.json`),
+      `${JSON.stringify(standIn, null, 2)}\n`,
+    )
+  }
+  return dir
+}
+
+/** As the lab's honest recordings gave it (`lab/development.ts`). */
+export function development(): Calibration.Calibration {
+  const path = new URL('../calibrations/development.json', import.meta.url)
+  return Calibration.decode(JSON.parse(readFileSync(path, 'utf8')))
+}
+
+async function runtimesAt(endpoint: string, model: Bytes.Hex): Promise<readonly Bytes.Hex[]> {
+  const response = await fetch(new URL(ProviderHttp.paths.offers, endpoint), {
+    signal: AbortSignal.timeout(Params.rpcTimeoutMs),
+  })
+  const { offers } = ProviderHttp.readOffers(await response.json(), '$')
+  return offers.flatMap(({ offer }) => (offer.model === model ? [offer.runtime] : []))
+}
