@@ -142,13 +142,13 @@ export async function admit(
   return { running, post, salts, offer, prepared, startedMs }
 }
 
-/** Signs the claim for the first `count` tokens and makes it durable. All at once: nothing else can take its number. */
-export function claim(
+/** Signs the claim for the first `count` tokens; durable when it resolves. Number and signature come at once: nothing else can take it. */
+export async function claim(
   provider: Provider,
   { post, running, salts, offer, startedMs }: Admitted,
   answer: Answer.Answer,
   ending: { readonly count: number; readonly finish: Finish.Finish; readonly firstTokenMs: number },
-): ProviderHttp.End {
+): Promise<ProviderHttp.End> {
   const { output, trace } = Answer.conclude(answer, ending.count, ending.finish)
   const firstToken = Math.max(startedMs, ending.firstTokenMs)
   // The key of the offer: it may have been replaced since.
@@ -176,7 +176,7 @@ export function claim(
   }
   const receipt = { claim: body, signature: signer.key.sign(Claim.encode(body)), evidence: [] }
   const end = { receipt, output, trace }
-  Claims.insert(provider.store, end, salts)
+  await Claims.insertSoon(provider.store, end, salts)
   return end
 }
 

@@ -104,5 +104,7 @@ export const writeOffPollMs = 60_000
 /** What one list of unpaid claims carries, answers included; the rest follows when these are settled. */
 export const unpaidBytesMax = 8 * 1_048_576
 
-/** Running answers have this long to end when the daemon stops. */
-export const shutdownMs = 5_000
+/** Running answers have this long to come to their end when the daemon stops; supervisors kill after 10 s. */
+export const drainMs = 6_000
+/** … and what they say then has this long to be read. */
+export const shutdownMs = 2_000

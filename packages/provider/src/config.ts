@@ -51,6 +51,7 @@ const schema = z.object({
   PROVIDER_THREADS: integer(1, 4096).default(1),
   PROVIDER_CONTEXT: integer(64, 16_777_216).default(2048),
   PROVIDER_CREDIT_JOBS: integer(1, 1000).default(4),
+  PROVIDER_DRAIN_SECONDS: integer(0, 86_400).default(6),
   PROVIDER_REDEEM_SECONDS: integer(1, 86_400).default(3600),
   PROVIDER_REDEEM_THRESHOLD: integer(1, 999_999_999_999).default(1_000_000),
   PROVIDER_REDEEM_AT_EXIT: z.enum(['true', 'false']).default('false'),
@@ -85,6 +86,7 @@ export function load(env: Readonly<Record<string, string | undefined>> = process
     dataDir: set.PROVIDER_DATA,
     prices: { prompt, cached, output },
     creditJobs: set.PROVIDER_CREDIT_JOBS,
+    drainMs: set.PROVIDER_DRAIN_SECONDS * 1000,
     redeem: {
       intervalMs: set.PROVIDER_REDEEM_SECONDS * 1000,
       thresholdMicros: BigInt(set.PROVIDER_REDEEM_THRESHOLD),

@@ -28,6 +28,8 @@ export type Config = {
   readonly dataDir: string
   readonly prices: Offer.Prices
   readonly creditJobs: number
+  /** Running answers may end within this when the daemon stops; by default as `Params` say. */
+  readonly drainMs?: number
   readonly redeem: {
     readonly intervalMs: number
     /** Redeemed before the interval is over once this many micro-units are outstanding. */
@@ -145,13 +147,15 @@ async function start(store: Store.Store, config: Config, ports: ServicePorts): P
     settle,
     async [Symbol.asyncDispose]() {
       server.close()
-      const ended = [...provider.running.values()].map((running) => {
-        Jobs.stop(running, 'shutdown')
-        return running.ended.promise
-      })
+      const running = [...provider.running.values()]
+      const drain = setTimeout(() => {
+        for (const job of running) Jobs.stop(job, 'shutdown')
+      }, config.drainMs ?? Params.drainMs)
+      // Their claims are made and sent as ever; only new work is refused.
+      await Promise.all(running.map(({ ended }) => ended.promise))
+      clearTimeout(drain)
       const deadline = setTimeout(() => server.closeAllConnections(), Params.shutdownMs)
       await once(server, 'close')
-      await Promise.all(ended)
       clearTimeout(deadline)
       await Promise.all(loops.map((loop) => loop.stop()))
       if (config.redeem.atExit)

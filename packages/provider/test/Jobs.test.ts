@@ -94,6 +94,25 @@ test('what was read to its end is there after a restart, listed as unpaid with i
   expect(ProviderHttp.readUnpaid(await response.json(), '$')).toEqual({ claims: [end] })
 })
 
+test('unpaid claims are listed behind a given number, over a change of keys too', async () => {
+  const first = await fixture.ask(await fixture.jobPost())
+  fixture.chain.revoked.add(fixture.key.keyId)
+  await fixture.service.renew()
+  const rest = [await fixture.ask(await fixture.jobPost()), await fixture.ask(await fixture.jobPost())]
+  const list = async (query: string) => {
+    const headers = { authorization: `Bearer ${await fixture.token()}` }
+    return fixture.call(`${ProviderHttp.paths.unpaid(fixture.payer.channel)}${query}`, { headers })
+  }
+  const behind = async (end: ProviderHttp.End | undefined) => {
+    const { keyId, sequence } = (end ?? expect.fail('no end')).receipt.claim
+    return ProviderHttp.readUnpaid(await (await list(`?key=${keyId}&after=${sequence}`)).json(), '$').claims
+  }
+  expect(ProviderHttp.readUnpaid(await (await list('')).json(), '$').claims).toHaveLength(3)
+  expect(await behind(first.end)).toEqual(rest.map((one) => one.end))
+  expect(await behind(rest[1]?.end)).toEqual([])
+  expect((await list('?after=1')).status).toBe(400)
+})
+
 test('steps of one tick go out as one event, slower ones each by itself', async () => {
   expect((await fixture.ask(await fixture.jobPost())).deltas).toBe(1)
   fixture.engine.hold = true
@@ -243,7 +262,23 @@ test('an engine that goes on failing takes the offer back until it answers again
   expect((await fixture.ask(last)).end).toBeDefined()
 })
 
-test('a provider that stops ends running answers with an error and claims nothing', async () => {
+test('a provider that stops lets running answers come to their claim, and takes no new work', async () => {
+  fixture.engine.hold = true
+  const post = await fixture.jobPost()
+  const response = await fixture.postJob(post)
+  const stopping = fixture.service[Symbol.asyncDispose]()
+  await expect(fixture.call(ProviderHttp.paths.offers)).rejects.toThrow()
+  fixture.engine.next(100)
+  const { end } = streamed(await eventsOf(response))
+  await stopping
+  expect(end?.receipt.claim.finish).toBe('stop')
+  fixture.engine.hold = false
+  await fixture.start()
+  expect((await fixture.ask(post)).end).toEqual(end)
+})
+
+test('one that may wait no longer ends them with an error and claims nothing', async () => {
+  await fixture.restart({ drainMs: 0 })
   fixture.engine.hold = true
   const response = await fixture.postJob(await fixture.jobPost())
   fixture.engine.next(1)

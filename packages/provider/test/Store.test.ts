@@ -160,6 +160,24 @@ describe('claims', () => {
     Store.close(store)
   })
 
+  test('claims of one moment are one commit; one that cannot be stored takes no other along; a seal waits for none', async () => {
+    const store = Store.open(dir)
+    const sequence = Sequence.open(store, keyId)
+    const ends = [0, 1, 2].map(() => end(Sequence.take(sequence, 0n)))
+    const [first] = ends
+    const twice = end(Sequence.take(sequence, 0n), { request: first?.receipt.claim.request ?? keyId })
+    const results = Promise.allSettled([...ends, twice].map((one) => Claims.insertSoon(store, one, salts)))
+    expect(Claims.exposure(store, channel)).toBe(0n)
+    expect(Batches.seal(store, keyId, 1n, sequence)).toMatchObject([{ first: 0n, end: 3n }])
+    expect((await results).map(({ status }) => status)).toEqual([
+      'fulfilled',
+      'fulfilled',
+      'fulfilled',
+      'rejected',
+    ])
+    Store.close(store)
+  })
+
   test('one request on one channel has one claim', () => {
     const store = Store.open(dir)
     const first = end({ sequence: 0n, epoch: 0n })

@@ -1,4 +1,4 @@
-import { type Bytes, ProviderHttp } from '@counterfoil/protocol'
+import { Bytes, ProviderHttp, Refusal } from '@counterfoil/protocol'
 import * as Access from '../Access.ts'
 import * as Channel from '../Channel.ts'
 import * as ChannelCache from '../ChannelCache.ts'
@@ -51,11 +51,27 @@ export const account: readonly Route[] = [
     method: 'GET',
     path: new RegExp(`^/v1/channels/${digest}/unpaid$`),
     handle(call) {
-      const ends = Claims.unpaid(call.provider.store, own(call), ProviderHttp.unpaidMax)
+      const ends = Claims.unpaid(call.provider.store, own(call), ProviderHttp.unpaidMax, afterOf(call))
       Reply.json(call.response, { claims: ends.map(ProviderHttp.endToJson) })
     },
   },
 ]
+
+/** `?key={keyId}&after={sequence}`: where the last list ended. */
+function afterOf({ request }: Call): { readonly keyId: Bytes.Hex; readonly sequence: bigint } | undefined {
+  const query = new URLSearchParams((request.url ?? '').split('?')[1] ?? '')
+  const [keyId, sequence] = [query.get('key'), query.get('after')]
+  if (keyId === null && sequence === null) return undefined
+  if (!Bytes.isHex(keyId, 32) || sequence === null || !/^(0|[1-9][0-9]{0,17})$/.test(sequence))
+    throw new Refusal.RefusedError(
+      Refusal.of(
+        'invalid_value',
+        'key must be a keyId and after a sequence number of it; give both.',
+        'after',
+      ),
+    )
+  return { keyId, sequence: BigInt(sequence) }
+}
 
 function own({ provider, request, params }: Call): Bytes.Hex {
   const id = params[0] as Bytes.Hex

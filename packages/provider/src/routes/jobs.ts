@@ -105,7 +105,7 @@ async function run(provider: Provider, response: Call['response'], admitted: Job
     return
   }
   try {
-    const end = Jobs.claim(provider, admitted, answer, { ...ending, firstTokenMs: firstTokenMs ?? 0 })
+    const end = await Jobs.claim(provider, admitted, answer, { ...ending, firstTokenMs: firstTokenMs ?? 0 })
     // From here on the claim itself counts as unpaid.
     Jobs.leave(provider, running)
     const { claim } = end.receipt

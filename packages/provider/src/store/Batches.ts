@@ -1,4 +1,5 @@
 import { Batch, type Bytes } from '@counterfoil/protocol'
+import * as Claims from './Claims.ts'
 import * as Sequence from './Sequence.ts'
 import * as Store from './Store.ts'
 
@@ -16,6 +17,7 @@ export function seal(
   epoch: bigint,
   sequence?: Sequence.Sequence,
 ): readonly Sealed[] {
+  Claims.flush(store)
   const closed = Store.sql(
     store,
     `SELECT epoch, max(sequence) + 1 AS end FROM claims WHERE key_id = ? AND epoch < ?

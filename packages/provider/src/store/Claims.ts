@@ -54,6 +54,49 @@ export function insert(
   )
 }
 
+type Waiting = {
+  readonly end: ProviderHttp.End
+  readonly salts: Nonce.Salts
+  readonly committed: PromiseWithResolvers<void>
+}
+
+const waiting = new WeakMap<Store.Store, Waiting[]>()
+
+/** The same with others of this moment in one commit: sixteen claims cost little more than one. Durable when it resolves. */
+export function insertSoon(store: Store.Store, end: ProviderHttp.End, salts: Nonce.Salts): Promise<void> {
+  const group = waiting.get(store)
+  const one = { end, salts, committed: Promise.withResolvers<void>() }
+  if (group) group.push(one)
+  else {
+    waiting.set(store, [one])
+    setImmediate(() => flush(store))
+  }
+  return one.committed.promise
+}
+
+/** Commits what waits: before an epoch is sealed, whose claims must all be there. */
+export function flush(store: Store.Store): void {
+  const group = waiting.get(store)
+  if (!group) return
+  waiting.delete(store)
+  try {
+    Store.transaction(store, () => {
+      for (const { end, salts } of group) insert(store, end, salts)
+    })
+    for (const { committed } of group) committed.resolve()
+  } catch {
+    // One that cannot be stored must not take the others along.
+    for (const { end, salts, committed } of group) {
+      try {
+        insert(store, end, salts)
+        committed.resolve()
+      } catch (error) {
+        committed.reject(error)
+      }
+    }
+  }
+}
+
 /** The one claim of a request on a channel. */
 export function ofRequest(store: Store.Store, channel: Bytes.Hex, request: Bytes.Hex): Stored | undefined {
   const row = Store.sql(store, 'SELECT * FROM claims WHERE channel = ? AND request = ?').get(channel, request)
@@ -79,16 +122,22 @@ export function exposure(store: Store.Store, channel: Bytes.Hex): bigint {
   return row?.sum as bigint
 }
 
-/** Unpaid claims of a channel with their answers, oldest first: at most `countMax`, and bytes as {@link Params} say. */
+/**
+ * Unpaid claims of a channel with their answers, in the order in which they were made, behind the one with number
+ * `after.sequence` of key `after.keyId`: at most `countMax`, and bytes as {@link Params} say.
+ */
 export function unpaid(
   store: Store.Store,
   channel: Bytes.Hex,
   countMax: number,
+  after?: { readonly keyId: Bytes.Hex; readonly sequence: bigint },
 ): readonly ProviderHttp.End[] {
   const rows = Store.sql(
     store,
-    `SELECT * FROM claims WHERE channel = ? AND state = 'unpaid' ORDER BY sequence LIMIT ?`,
-  ).iterate(channel, countMax)
+    `SELECT * FROM claims WHERE channel = ? AND state = 'unpaid'
+       AND rowid > coalesce((SELECT max(rowid) FROM claims WHERE key_id = ? AND sequence <= ?), 0)
+     ORDER BY rowid LIMIT ?`,
+  ).iterate(channel, after?.keyId ?? '', after?.sequence ?? 0n, countMax)
   const ends: ProviderHttp.End[] = []
   let bytes = 0
   for (const row of rows) {
