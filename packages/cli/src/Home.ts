@@ -39,6 +39,22 @@ export function network(home: string): Network.Network {
   return Network.fromJson(value)
 }
 
+/** A network from a file that somebody gave. */
+export function readNetwork(path: string): Network.Network {
+  const value = load(path)
+  if (value === undefined)
+    throw new Failure(
+      `${path} is not there`,
+      "give the network's network.json; foil up keeps one in its home",
+    )
+  return Network.fromJson(value)
+}
+
+/** The network that this home works on from now on. */
+export function keepNetwork(home: string, network: Network.Network): void {
+  write(paths.network(home), network)
+}
+
 /** Keys and roots that were read from the chain of this domain before. */
 export function cached(home: string, domain: Bytes.Hex): Evidence {
   const dir = paths.cache(home, domain)
@@ -68,7 +84,7 @@ export function cache(home: string, domain: Bytes.Hex, { keys, roots }: Evidence
 }
 
 /** JSON of a file; undefined where there is none. */
-function load(path: string): unknown {
+export function load(path: string): unknown {
   let text: string
   try {
     text = readFileSync(path, 'utf8')
@@ -88,7 +104,7 @@ function list(value: unknown): readonly unknown[] {
 }
 
 /** Written beside and renamed: a reader never sees half a file. */
-function write(path: string, value: unknown): void {
+export function write(path: string, value: unknown): void {
   mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
   const beside = `${path}.${process.pid}.next`
   writeFileSync(beside, `${JSON.stringify(value, undefined, 2)}\n`, { mode: 0o600 })

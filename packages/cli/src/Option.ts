@@ -34,6 +34,12 @@ function decimal(min: number, max: number): (text: string) => number {
   return (text) => {
     const value = Number(text)
     if (text.trim() === '' || !(value >= min && value <= max))
+/** An amount of micro-units; the default is written out, because commander cannot write a bigint. */
+export const amount = (flags: string, description: string, value: bigint) =>
+  new Option(flags, description)
+    .argParser(microUnits)
+    .default(value, `${value}, that is ${(Number(value) / 1e6).toFixed(2)}`)
+
       throw new InvalidArgumentError(`It must be a number from ${min} to ${max}.`)
     return value
   }

@@ -14,6 +14,10 @@ export const logPollMs = 200
 /** A provider is asked for the description of its runtime; without an answer the digest is shown. */
 export const runtimeTimeoutMs = 2_000
 export const runtimeBytesMax = 65_536
+/** Auditors that one person trusts. */
+export const auditorsMax = 64
+/** anvil's, as a network of `foil up` has it. */
+export const developmentChainId = 31_337
 /** One redraw of a moving line. */
 export const statusIntervalMs = 100
 
@@ -40,3 +44,6 @@ export const freeDiskBytesLeast = 500_000_000
 export const freeDiskBytes = 2_000_000_000
 /** Blocks come every second or so; a minute's difference puts claims into other epochs than the chain's. */
 export const clockApartSecondsMax = 60
+/** A development chain finalizes within 3 s; where it takes longer the gateway takes its channels up once they are final. */
+export const finalizedWaitMs = 20_000
+export const finalizedPollMs = 200

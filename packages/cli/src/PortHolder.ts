@@ -1,4 +1,5 @@
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
+import { basename } from 'node:path'
 
 /** The process that listens on a TCP port of this machine. */
 export type Holder = { readonly pid: number; readonly command: string }
@@ -13,7 +14,12 @@ export function find(port: number): Holder | undefined {
   const pid = list('/proc')
     .filter((name) => /^\d+$/.test(name))
     .find((one) => list(`/proc/${one}/fd`).some((fd) => inodes.has(target(`/proc/${one}/fd/${fd}`))))
-  return pid === undefined ? undefined : { pid: Number(pid), command: text(`/proc/${pid}/comm`).trim() }
+  return pid === undefined ? undefined : { pid: Number(pid), command: commandOf(pid) }
+}
+
+/** The program's file: its first thread's name is no help (Node's is MainThread). */
+function commandOf(pid: string): string {
+  return basename(text(`/proc/${pid}/cmdline`).split('\0')[0] ?? '')
 }
 
 /** In words, for an error or a note. */

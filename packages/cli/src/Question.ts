@@ -107,7 +107,7 @@ async function* empty(): AsyncGenerator<Uint8Array, void> {}
 const fixes: Readonly<Record<string, string>> = {
   model_not_found: 'see which models there are: foil models',
   insufficient_quota:
-    'fill the key of this home up: foil down, then foil up; or ask with a smaller --max-tokens',
+    'fill the key up: foil keys, then foil keys credit <id> <micro-units>; or ask with a smaller --max-tokens',
   invalid_api_key: 'the key of this home is not known to its gateway: foil down, then foil up',
   context_length_exceeded: 'ask with a shorter prompt or a smaller --max-tokens',
   no_provider: 'see why no provider answers: foil logs',

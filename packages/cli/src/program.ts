@@ -10,6 +10,8 @@ export const version = (
 const commands: Readonly<Record<string, () => Promise<Command>>> = {
   up: async () => (await import('./commands/up.ts')).up(),
   down: async () => (await import('./commands/down.ts')).down(),
+  join: async () => (await import('./commands/join.ts')).join(),
+  gateway: async () => (await import('./commands/gateway.ts')).gateway(),
   logs: async () => (await import('./commands/logs.ts')).logs(),
   ask: async () => (await import('./commands/ask.ts')).ask(),
   chat: async () => (await import('./commands/chat.ts')).chat(),

@@ -22,6 +22,8 @@ const commands = [
   'models',
   'pull',
   'keys',
+  'join',
+  'gateway',
   'receipts',
   'providers',
   'doctor',
@@ -29,12 +31,15 @@ const commands = [
   'completion',
 ] as const
 
-test.each([[], ...commands.map((name) => [name, '--help'])])('help %s', async (...args) => {
-  using own = home()
-  const { code, stdout, stderr } = await foil(own.dir, args)
-  expect([code, stderr]).toEqual([0, ''])
-  expect(stdout).toMatchSnapshot()
-})
+test.each([[], ...commands.map((name) => [name, '--help']), ['keys', 'create', '--help']])(
+  'help %s',
+  async (...args) => {
+    using own = home()
+    const { code, stdout, stderr } = await foil(own.dir, args)
+    expect([code, stderr]).toEqual([0, ''])
+    expect(stdout).toMatchSnapshot()
+  },
+)
 
 describe('a command that is not understood: cause, fix, and 2', () => {
   test.each<[string, string[], RegExp]>([
@@ -63,6 +68,13 @@ describe('a command that is not understood: cause, fix, and 2', () => {
     ['a recheck of nothing', ['recheck'], /missing required argument/],
     ['a floor of none', ['audit', '--floor', '0'], /integer from 1 to/],
     ['no tokens', ['calibrate', '--tokens', '0'], /integer from 1 to/],
+    ['a join of nothing', ['join'], /required option '--network <file>'/],
+    [
+      'a port of zero',
+      ['join', '--network', join(import.meta.dirname, 'nowhere'), '--port', '0'],
+      /integer from 1 to/,
+    ],
+    ['a provider that is none', ['gateway', '--network', 'n', '--provider', '0x1'], /40 hexadecimal digits/],
     ['a contradiction', ['up', '--once', '--no-ask'], /--once ends after the first answer/],
     ['a conversation in JSON', ['chat', '--json'], /not one JSON document/],
   ])('%s', async (_, args, cause) => {
@@ -91,6 +103,13 @@ describe('a command that cannot work: cause, fix, and 1', () => {
       ['calibrate', '--model', 'gpt-7'],
       /no model 'gpt-7' is in the store/,
     ],
+    [
+      'join, without its network',
+      ['join', '--network', 'nowhere.json'],
+      /^foil: nowhere\.json is not there\n/,
+    ],
+    ['gateway, without its network', ['gateway', '--network', 'n.json'], /^foil: n\.json is not there\n/],
+    ['providers, where no chain is known', ['providers'], /network\.json is not there/],
     ['keys create, where nothing runs', ['keys', 'create'], /^foil: no database is known/],
     [
       'check against what nobody knows',

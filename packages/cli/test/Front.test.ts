@@ -69,7 +69,8 @@ test('who holds a port is named', async () => {
   const server = createServer()
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   const { port } = server.address() as { port: number }
-  if (process.platform === 'linux') expect(PortHolder.find(port)).toMatchObject({ pid: process.pid })
+  if (process.platform === 'linux')
+    expect(PortHolder.find(port)).toEqual({ pid: process.pid, command: 'node' })
   else expect(PortHolder.describe(port)).toBe('another process')
   await new Promise((resolve) => server.close(resolve))
   expect(PortHolder.find(port)).toBeUndefined()

@@ -3,7 +3,7 @@ import { RunFile } from '@counterfoil/testnet'
 import { Command } from 'commander'
 import { Failure } from '../Failure.ts'
 import * as Home from '../Home.ts'
-import { microUnits, signedMicroUnits, uuid } from '../Option.ts'
+import { amount as amountOption, signedMicroUnits, uuid } from '../Option.ts'
 import { action, type Setting } from '../Setting.ts'
 import { amount } from '../Slip.ts'
 
@@ -22,7 +22,7 @@ export function keys(): Command {
     .command('create')
     .description('make an API key; it is shown this once')
     .option('--name <name>', 'what to call it', 'unnamed')
-    .option('--balance <micro-units>', 'prepaid balance; 1000000 is 1.00', microUnits, balanceDefault)
+    .addOption(amountOption('--balance <micro-units>', 'prepaid balance', balanceDefault))
     .action(action<{ readonly name: string; readonly balance: bigint }, []>(create))
   command
     .command('credit')

@@ -1,5 +1,3 @@
-import { readFileSync } from 'node:fs'
-import { Network } from '@counterfoil/protocol'
 import { Command } from 'commander'
 import * as Home from '../Home.ts'
 import * as Offers from '../Offers.ts'
@@ -14,8 +12,7 @@ export function providers(): Command {
 }
 
 async function run({ home, terminal }: Setting, { network: file }: { readonly network?: string }) {
-  const network =
-    file === undefined ? Home.network(home) : Network.fromJson(JSON.parse(readFileSync(file, 'utf8')))
+  const network = file === undefined ? Home.network(home) : Home.readNetwork(file)
   const sellers = await Offers.sellers(network)
   if (terminal.json) {
     terminal.document({

@@ -1,0 +1,102 @@
+// A provider and a gateway of other people join a network that `foil up` started, each from a home of its own.
+import { type ChildProcess, spawn } from 'node:child_process'
+import { existsSync, readdirSync, readFileSync, symlinkSync } from 'node:fs'
+import { join } from 'node:path'
+import { defaultModel, defaultStoreDir, pull, Store } from '@counterfoil/models'
+import { Ports } from '@counterfoil/testnet'
+import { beforeAll, expect, onTestFinished, test } from 'vitest'
+import { foil, home, main } from './Foil.ts'
+
+const storeDir = defaultStoreDir(process.env)
+
+beforeAll(async () => {
+  await pull(await Store.open({ dir: storeDir }), defaultModel)
+}, 300_000)
+
+/** Starts a command that stays, and resolves with its one document. */
+async function stays<T>(dir: string, args: readonly string[]): Promise<{ child: ChildProcess; said: T }> {
+  const child = spawn(process.execPath, ['--conditions=source', main, ...args, '--json'], {
+    env: { PATH: process.env.PATH, COUNTERFOIL_HOME: dir },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  const ended = new Promise<number | null>((resolve) => child.once('close', resolve))
+  onTestFinished(async () => {
+    child.kill('SIGKILL') // what it started is on its leash
+    await ended
+  })
+  let stderr = ''
+  child.stderr.setEncoding('utf8').on('data', (chunk: string) => {
+    stderr += chunk
+  })
+  const said = await new Promise<T>((resolve, reject) => {
+    let stdout = ''
+    child.stdout.setEncoding('utf8').on('data', (chunk: string) => {
+      stdout += chunk
+      if (stdout.endsWith('\n}\n')) resolve(JSON.parse(stdout) as T)
+    })
+    void ended.then((code) => reject(new Error(`${args[0]} ended with ${code}: ${stderr}`)))
+  })
+  return { child, said }
+}
+
+function homeWithModel() {
+  const own = home()
+  symlinkSync(storeDir, join(own.dir, 'models'))
+  return own
+}
+
+test('join serves and gateway buys on the network of another home; a second join changes nothing', async () => {
+  using first = homeWithModel()
+  using second = homeWithModel()
+  using third = home()
+  await stays(first.dir, ['up', '--no-ask', '--port', String(await Ports.free())])
+  const network = ['--network', join(first.dir, 'network.json')]
+
+  type Joined = { readonly provider: string; readonly endpoint: string; readonly stake: string }
+  const prices = ['--prices', '90000,40000,300000', '--stake', '5000000']
+  const joined = await stays<Joined>(second.dir, ['join', ...network, ...prices])
+  expect(joined.said).toMatchObject({ stake: '5000000', model: { name: defaultModel.manifest.name } })
+  const { provider, endpoint } = joined.said
+  const listed = JSON.parse((await foil(second.dir, ['providers', '--json'])).stdout)
+  expect(listed.providers).toHaveLength(3)
+  expect(listed.providers).toContainEqual(
+    expect.objectContaining({
+      ...{ provider, endpoint, standing: 'serving' },
+      offers: [expect.objectContaining({ prices: { prompt: '90000', cached: '40000', output: '300000' } })],
+    }),
+  )
+  // A provider alone is nobody to ask, and its home is taken.
+  const asked = await foil(second.dir, ['ask', 'Hi'])
+  expect([asked.code, asked.stderr]).toEqual([1, expect.stringContaining('no network runs in')])
+  const taken = await foil(second.dir, ['join', ...network])
+  expect([taken.code, taken.stderr]).toEqual([
+    1,
+    expect.stringContaining(`process ${joined.child.pid} runs in`),
+  ])
+
+  type Bought = { readonly baseURL: string; readonly channels: readonly { readonly payee: string }[] }
+  const port = ['--port', String(await Ports.free())]
+  const bought = await stays<Bought>(third.dir, ['gateway', ...network, ...port, '--provider', provider])
+  expect(bought.said.channels).toMatchObject([{ payee: provider, left: '100000000' }])
+  const answer = await foil(third.dir, [
+    'ask',
+    'What is the capital of Japan?',
+    '--temperature',
+    '0',
+    '--json',
+  ])
+  expect([answer.code, JSON.parse(answer.stdout)]).toMatchObject([
+    0,
+    { answer: expect.stringContaining('Tokyo'), receipt: { provider }, report: { met: true } },
+  ])
+
+  // The keys stay: a second start registers nothing anew, at the same address.
+  expect(JSON.parse((await foil(second.dir, ['down', '--json'])).stdout)).toMatchObject({ stopped: true })
+  const keys = () =>
+    readdirSync(join(second.dir, 'keys')).map((name) => readFileSync(join(second.dir, 'keys', name)))
+  const before = keys()
+  const again = await stays<Joined>(second.dir, ['join', ...network, ...prices])
+  expect(again.said).toEqual(joined.said)
+  expect(keys()).toEqual(before)
+  expect(existsSync(join(second.dir, 'logs/provider.log'))).toBe(true)
+}, 300_000)
