@@ -188,6 +188,7 @@ contract Channels is EIP712, ReentrancyGuardTransient {
         nonReentrant
         returns (uint256 total)
     {
+        if (payee == address(0)) revert ZeroAddress("payee");
         if (redemptions.length > REDEMPTIONS_MAX) revert TooManyRedemptions(redemptions.length, REDEMPTIONS_MAX);
         bytes32 coveredKeyId;
         uint64 coveredEpoch;

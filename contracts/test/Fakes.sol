@@ -32,6 +32,50 @@ contract FakeReentrantToken is TestStable {
     }
 }
 
+/// @notice A coin that says no instead of reverting, from when it is told to.
+contract FakeFalseToken is TestStable {
+    bool public refusing;
+
+    function setRefusing(bool refusing_) external {
+        refusing = refusing_;
+    }
+
+    function transfer(address to, uint256 value) public override returns (bool) {
+        return refusing ? false : super.transfer(to, value);
+    }
+
+    function transferFrom(address from, address to, uint256 value) public override returns (bool) {
+        return refusing ? false : super.transferFrom(from, to, value);
+    }
+}
+
+/// @notice A coin that says yes and moves nothing.
+contract FakeLyingToken is TestStable {
+    function transferFrom(address, address, uint256) public pure override returns (bool) {
+        return true;
+    }
+}
+
+/// @notice A coin whose transfers return nothing, as some old ones do; otherwise honest.
+contract FakeSilentToken {
+    mapping(address who => uint256) public balanceOf;
+
+    function mint(address to, uint256 amount) external {
+        balanceOf[to] += amount;
+    }
+
+    function transfer(address to, uint256 value) external {
+        balanceOf[msg.sender] -= value;
+        balanceOf[to] += value;
+    }
+
+    /// Everybody has approved everybody.
+    function transferFrom(address from, address to, uint256 value) external {
+        balanceOf[from] -= value;
+        balanceOf[to] += value;
+    }
+}
+
 /// @notice A contract account whose owner signs for it (ERC-1271).
 contract FakeContractAccount {
     address private immutable _owner;
