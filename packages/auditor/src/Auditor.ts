@@ -1,4 +1,4 @@
-import type { Bytes, Calibration, Network, Offer } from '@counterfoil/protocol'
+import { type Bytes, type Calibration, ModelManifest, type Network, type Offer } from '@counterfoil/protocol'
 import type { Account } from './Buyer.ts'
 import type { Composer } from './Composer.ts'
 import type { Log } from './events.ts'
@@ -15,6 +15,12 @@ export type Model = {
   readonly quantization: string
 }
 
+/** @example modelOf(defaultModel.manifest).name */
+export function modelOf(manifest: ModelManifest.ModelManifest): Model {
+  const { name, contextLength, quantization } = manifest
+  return { id: ModelManifest.id(manifest), name, contextTokens: contextLength, quantization }
+}
+
 /** What the parts of an auditor work with. */
 export type Auditor = {
   readonly network: Network.Network
@@ -23,20 +29,26 @@ export type Auditor = {
   readonly random: Ports.Random
   readonly chain: Ports.Chain
   readonly references: Ports.References
+  readonly obtain: Ports.Obtain | undefined
   readonly compose: Composer
   readonly accounts: readonly Account[]
-  readonly models: readonly Model[]
+  /** Those configured, and those taken up since. */
+  models: readonly Model[]
   readonly calibrations: readonly Calibration.Calibration[]
   readonly rate: Rate.Policy
   /** Purchases of one commitment are spread over so long. */
   readonly spreadMs: number
   readonly machinesMin: number
+  /** Files of a model that is taken up without being configured; 0 for none. */
+  readonly modelBytesMax: number
   /** SHA-256 of the tokens whose bearers see everything at once. */
   readonly readers: ReadonlySet<string>
   readonly log: Log
   readonly signal: AbortSignal
   /** Offers as they were last read, and when. */
   offers: { readonly list: readonly Offer.Offer[]; readonly atMs: number } | undefined
+  /** When gateways were last asked for models, and the fetching that goes on. */
+  readonly taking: { atMs: number | undefined; work: Promise<void> | undefined }
   /** The epoch, jobs and models at which every provider had had its audits. */
   satisfied: string | undefined
   /** Rises with everything that pages and histories show; epochs of the plans that changed and were not read again. */

@@ -44,6 +44,14 @@ export const offersTimeoutMs = 5_000
 /** Providers that are asked for offers, those registered first; so many at once, because some will not answer. */
 export const providersAskedMax = 1_000
 export const providersAtOnceMax = 16
+/** How often gateways are asked for models that nobody configured; gateways and entries of a list that are looked at. */
+export const discoverMs = 600_000
+export const gatewaysAskedMax = 16
+export const modelsListedMax = 1_024
+/** Models that are audited, configured or taken up: each costs its providers' audits and a place on the disk. */
+export const modelsMax = 16
+/** Files of a model that is taken up unasked: 8 GiB is a 13 billion parameter model in 4 bits. */
+export const modelBytesMax = 8_589_934_592
 /** How long prices and offers count before they are read again. */
 export const offersFreshMs = 60_000
 

@@ -1,4 +1,4 @@
-import type { Audit, Bytes, Key, Offer } from '@counterfoil/protocol'
+import type { Audit, Bytes, Key, ModelManifest, Offer } from '@counterfoil/protocol'
 import type { Scorer } from './Scorer.ts'
 
 /** Time: `now` in milliseconds since 1970 UTC, `elapsed` in milliseconds from any origin, never running backwards. */
@@ -34,6 +34,9 @@ export interface Chain {
   /** What registered providers that can be reached say they offer, each in its own name. */
   offers(): Promise<readonly Offer.Offer[]>
 }
+
+/** Brings the files of a model by digest, ready for {@link References}; throws where no source gives them. */
+export type Obtain = (manifest: ModelManifest.ModelManifest, signal: AbortSignal) => Promise<void>
 
 /** The weights of a model by digest, ready to score; throws where they cannot be had. */
 export type References = (model: Bytes.Hex) => Promise<Scorer>

@@ -1,7 +1,7 @@
 import { pull, Store } from '@counterfoil/models'
 import { type Bytes, ModelManifest } from '@counterfoil/protocol'
 import * as Params from './Params.ts'
-import type { References } from './Ports.ts'
+import type { Obtain, References } from './Ports.ts'
 import * as Scorer from './Scorer.ts'
 
 /** A model and where its files may be had; the digests decide. */
@@ -20,7 +20,9 @@ export function create(options: {
   readonly store: Store.Store
   readonly models: readonly Sourced[]
   readonly threads: number
-}): References & AsyncDisposable {
+  /** Addresses below which files stand under their SHA-256 in hexadecimal: any file server over a store. */
+  readonly mirrors?: readonly string[]
+}): References & AsyncDisposable & { readonly obtain: Obtain } {
   const loaded = new Map<Bytes.Hex, Promise<Scorer.Scorer>>()
 
   async function load(model: Bytes.Hex): Promise<Scorer.Scorer> {
@@ -55,7 +57,17 @@ export function create(options: {
     if (loaded.size > Params.modelsLoadedMax && oldest) await dispose(oldest)
     return found
   }
+  const obtain: Obtain = async (manifest, signal) => {
+    const { store, mirrors = [] } = options
+    const at = ({ sha256 }: ModelManifest.File) =>
+      mirrors.map((base) => `${base.replace(/\/$/, '')}/${sha256.slice(2)}`)
+    const sources = Object.fromEntries(manifest.files.map((file) => [file.path, at(file)]))
+    await pull(store, { manifest, sources, signal })
+    // Weights that no engine here can load would be bought for in vain.
+    await references(ModelManifest.id(manifest))
+  }
   return Object.assign(references, {
+    obtain,
     async [Symbol.asyncDispose]() {
       for (const model of [...loaded.keys()]) await dispose(model)
     },

@@ -3,7 +3,9 @@ import { readFileSync, statSync } from 'node:fs'
 import { defaultModel } from '@counterfoil/models'
 import { Bytes, type Calibration, ModelManifest, Network } from '@counterfoil/protocol'
 import { z } from 'zod'
+import { modelOf } from './Auditor.ts'
 import * as Calibrations from './Calibrations.ts'
+import * as Params from './Params.ts'
 import type { Config } from './service.ts'
 import type { Sourced } from './Weights.ts'
 
@@ -16,6 +18,7 @@ export type DaemonConfig = Config & {
   readonly sourced: readonly Sourced[]
   readonly beacon: 'prevrandao' | 'drand-quicknet'
   readonly relays: readonly string[]
+  readonly mirrors: readonly string[]
 }
 
 const integer = (min: number, max: number) =>
@@ -24,6 +27,7 @@ const integer = (min: number, max: number) =>
     .regex(/^[0-9]{1,12}$/, 'must be a whole number')
     .transform(Number)
     .refine((value) => value >= min && value <= max, `must be from ${min} to ${max}`)
+const isAddress = (value: string) => /^https?:\/\/\S+$/.test(value)
 const text = z.string().min(1, 'must not be empty')
 
 const schema = z.object({
@@ -50,6 +54,14 @@ const schema = z.object({
   AUDITOR_FLOOR: integer(1, 100_000).default(1),
   AUDITOR_SPREAD_SECONDS: integer(0, 86_400).default(3_600),
   AUDITOR_MACHINES_MIN: integer(1, 64).default(2),
+  AUDITOR_MIRRORS: z
+    .string()
+    .refine(
+      (value) => value.split(',').every(isAddress),
+      'must be http or https addresses, separated by commas',
+    )
+    .optional(),
+  AUDITOR_MODEL_BYTES_MAX: integer(0, 999_999_999_999).default(Params.modelBytesMax),
 })
 
 const fixes: Readonly<Record<string, string>> = {
@@ -83,16 +95,12 @@ export function load(env: Env = process.env): DaemonConfig {
     network: file(env, 'COUNTERFOIL_NETWORK', (content) => Network.fromJson(JSON.parse(content))),
     dataDir: set.AUDITOR_DATA,
     accounts: file(env, 'AUDITOR_ACCOUNTS_FILE', (content) => accounts.parse(JSON.parse(content)), 'secret'),
-    models: sourced.map(({ manifest }) => ({
-      id: ModelManifest.id(manifest),
-      name: manifest.name,
-      contextTokens: manifest.contextLength,
-      quantization: manifest.quantization,
-    })),
+    models: sourced.map(({ manifest }) => modelOf(manifest)),
     calibrations: calibrations(env),
     rate: { factor: set.AUDITOR_RATE_FACTOR, floor: set.AUDITOR_FLOOR },
     spreadMs: set.AUDITOR_SPREAD_SECONDS * 1000,
     machinesMin: set.AUDITOR_MACHINES_MIN,
+    modelBytesMax: set.AUDITOR_MODEL_BYTES_MAX,
     readers: set.AUDITOR_READERS_FILE ? file(env, 'AUDITOR_READERS_FILE', readTokens, 'secret') : [],
     logLevel: set.LOG_LEVEL,
     privateKey: file(env, 'AUDITOR_KEY_FILE', privateKey, 'secret'),
@@ -101,6 +109,7 @@ export function load(env: Env = process.env): DaemonConfig {
     sourced,
     beacon: set.AUDITOR_BEACON,
     relays: set.AUDITOR_RELAYS.split(','),
+    mirrors: set.AUDITOR_MIRRORS?.split(',') ?? [],
   }
 }
 

@@ -77,6 +77,21 @@ export function convicted(
 export function cost(log: Log, spent: { runtime: Bytes.Hex; audits: number; amount: bigint }) {
   log.info({ event: 'cost', ...spent, amount: `${spent.amount}` }, 'what audits of this runtime class cost')
 }
+export function modelTaken(log: Log, model: { id: Bytes.Hex; name: string }) {
+  log.info(
+    { event: 'model-taken', model: model.id, name: model.name },
+    'a model that gateways list is audited too',
+  )
+}
+export function modelUnavailable(log: Log, model: { id: Bytes.Hex; name: string }, error: unknown) {
+  log.warn(
+    { event: 'model-unavailable', model: model.id, name: model.name, err: text(error) },
+    'the weights of a listed model cannot be had: it is not audited; name a mirror that has them',
+  )
+}
+export function listingFailed(log: Log, account: string, error: unknown) {
+  log.warn({ event: 'listing-failed', account, err: text(error) }, 'a gateway did not list its models')
+}
 export function refused(log: Log, route: string, code: string, message: string) {
   log.info({ event: 'refused', route, code }, message)
 }

@@ -21,12 +21,14 @@ async function main(config: DaemonConfig, log: pino.Logger): Promise<void> {
     store: await Store.open({ dir: config.storeDir }),
     models: config.sourced,
     threads: config.threads,
+    mirrors: config.mirrors,
   })
   await using service = await create(config, {
     clock: { now: () => Date.now(), elapsed: () => performance.now() },
     random: (bytes) => randomBytes(bytes),
     chain: EvmChain.create(config.network, config.privateKey, beacon),
     references,
+    obtain: references.obtain,
     log,
   })
   process.send?.({ ready: true, url: service.url })

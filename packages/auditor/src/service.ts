@@ -1,10 +1,11 @@
 import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
-import { type Bytes, Calibration, type Network } from '@counterfoil/protocol'
-import type { Auditor, Model } from './Auditor.ts'
+import { type Bytes, Calibration, type ModelManifest, type Network } from '@counterfoil/protocol'
+import { type Auditor, type Model, modelOf } from './Auditor.ts'
 import type { Account } from './Buyer.ts'
 import * as Buying from './Buying.ts'
 import * as Composer from './Composer.ts'
+import * as Discovery from './Discovery.ts'
 import * as events from './events.ts'
 import * as Findings from './Findings.ts'
 import * as Server from './http/Server.ts'
@@ -14,6 +15,7 @@ import * as Planning from './Planning.ts'
 import type * as Ports from './Ports.ts'
 import type * as Rate from './Rate.ts'
 import * as Scoring from './Scoring.ts'
+import * as Models from './store/Models.ts'
 import * as Store from './store/Store.ts'
 
 export type Config = {
@@ -29,6 +31,7 @@ export type Config = {
   readonly rate: Rate.Policy
   readonly spreadMs: number
   readonly machinesMin: number
+  readonly modelBytesMax: number
   /** SHA-256, in hexadecimal, of the tokens whose bearers see everything at once. */
   readonly readers: readonly string[]
 }
@@ -39,6 +42,8 @@ export type ServicePorts = {
   readonly random: Ports.Random
   readonly chain: Ports.Chain
   readonly references: Ports.References
+  /** Left out, only configured models are audited. */
+  readonly obtain?: Ports.Obtain
   readonly compose?: Composer.Composer
   /** What does rounds again and again; the service's own clockwork if left out. */
   readonly loop?: (round: () => Promise<void>) => Loop.Loop
@@ -63,6 +68,9 @@ export async function create(config: Config, ports: ServicePorts): Promise<Servi
   const auditor: Auditor = {
     ...ports,
     ...config,
+    obtain: ports.obtain,
+    models: taken(config.models, Models.list(store)),
+    taking: { atMs: undefined, work: undefined },
     compose: ports.compose ?? Composer.compose,
     readers: new Set(config.readers),
     store,
@@ -84,10 +92,11 @@ export async function create(config: Config, ports: ServicePorts): Promise<Servi
   }
   const { port } = server.address() as AddressInfo
   const url = `http://${config.host.includes(':') ? `[${config.host}]` : config.host}:${port}`
-  events.started(log, { url, auditor: chain.auditor, models: config.models.map((model) => model.id) })
+  events.started(log, { url, auditor: chain.auditor, models: auditor.models.map((model) => model.id) })
 
   const convictions = new Set<string>()
   const parts: readonly (readonly [string, () => Promise<void>])[] = [
+    ['discover', () => Discovery.discover(auditor)],
     ['count jobs', () => Planning.count(auditor)],
     ['settle plans', () => Planning.settle(auditor)],
     ['plan', () => Planning.plan(auditor)],
@@ -131,6 +140,7 @@ export async function create(config: Config, ports: ServicePorts): Promise<Servi
       server.closeIdleConnections()
       await loop.stop()
       await last
+      await auditor.taking.work
       const late = setTimeout(() => server.closeAllConnections(), Params.stopGraceMs)
       await closed
       clearTimeout(late)
@@ -138,6 +148,15 @@ export async function create(config: Config, ports: ServicePorts): Promise<Servi
       Store.close(store)
     },
   }
+}
+
+/** Models of the configuration, and behind them those that an earlier run took up. */
+function taken(
+  configured: readonly Model[],
+  manifests: readonly ModelManifest.ModelManifest[],
+): readonly Model[] {
+  const found = manifests.map(modelOf).filter(({ id }) => configured.every((one) => one.id !== id))
+  return [...configured, ...found]
 }
 
 /** Rounds a second apart; what went wrong in one is in the log already. */

@@ -179,6 +179,7 @@ export class Bed implements AsyncDisposable {
       rate: { factor: 1, floor: 1 },
       spreadMs: 0,
       machinesMin: 2,
+      modelBytesMax: 1_000_000,
       readers: [Buffer.from(tokenHash).toString('hex')],
       ...change,
     }

@@ -60,4 +60,11 @@ export const migrations: readonly string[] = [
   ALTER TABLE audits ADD COLUMN runtime TEXT;
   UPDATE audits SET runtime = json_extract(transcript, '$.receipt.claim.runtime') WHERE transcript IS NOT NULL;
   `,
+  `
+  -- Taken up from a gateway's list; configured ones are not here.
+  CREATE TABLE models (
+    model TEXT PRIMARY KEY,
+    manifest TEXT NOT NULL
+  ) STRICT;
+  `,
 ]

@@ -1,10 +1,18 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
-import { Calibrations, create, EvmChain, type ServicePorts, Weights } from '@counterfoil/auditor'
+import {
+  AuditorParams,
+  Calibrations,
+  create,
+  EvmChain,
+  modelOf,
+  type ServicePorts,
+  Weights,
+} from '@counterfoil/auditor'
 import { connectWallet } from '@counterfoil/chain'
 import { defaultModel, Store } from '@counterfoil/models'
-import { Calibration, ModelManifest } from '@counterfoil/protocol'
+import { Calibration } from '@counterfoil/protocol'
 import { Secrets } from '@counterfoil/testnet'
 import { Command } from 'commander'
 import * as Beacon from '../Beacon.ts'
@@ -19,6 +27,7 @@ type Options = {
   readonly spread: number
   readonly machinesMin: number
   readonly calibrations?: string
+  readonly mirror?: readonly string[]
   readonly threads: number
 }
 
@@ -36,6 +45,10 @@ export function audit(): Command {
     .option('--spread <seconds>', 'how long purchases are spread over', Option.integer(0, 86_400), 60)
     .option('--machines-min <n>', 'machines a calibration must come from', Option.integer(1, 64), 2)
     .option('--calibrations <dir>', 'left out, calibrations in the home')
+    .option(
+      '--mirror <url...>',
+      'where files of other models are, each under its SHA-256: they are audited too',
+    )
     .option('--threads <n>', 'for the references', Option.integer(1, 4096), 1)
     .addHelpText('after', help)
     .action(action<Options, []>(run))
@@ -58,6 +71,7 @@ async function run(setting: Setting, options: Options): Promise<undefined> {
     store: await Store.open({ dir: join(home, 'models') }),
     models: [defaultModel],
     threads: options.threads,
+    mirrors: options.mirror ?? [],
   })
   await using service = await create(
     {
@@ -66,14 +80,8 @@ async function run(setting: Setting, options: Options): Promise<undefined> {
       network,
       dataDir: join(home, 'auditor'),
       accounts: [{ baseURL: connection.gateway.baseURL, apiKey: connection.apiKey }],
-      models: [
-        {
-          id: ModelManifest.id(manifest),
-          name: manifest.name,
-          contextTokens: manifest.contextLength,
-          quantization: manifest.quantization,
-        },
-      ],
+      models: [modelOf(manifest)],
+      modelBytesMax: AuditorParams.modelBytesMax,
       calibrations,
       rate: { factor: 1, floor: options.floor },
       spreadMs: options.spread * 1000,
@@ -85,6 +93,7 @@ async function run(setting: Setting, options: Options): Promise<undefined> {
       random: (bytes) => randomBytes(bytes),
       chain: EvmChain.create(network, privateKey, Beacon.of(network)),
       references,
+      obtain: references.obtain,
       log: logTo(terminal),
     },
   )
