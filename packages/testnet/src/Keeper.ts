@@ -33,6 +33,7 @@ export async function keep(options: Options): Promise<Kept> {
   let child = await options.start()
   let stopping = false
   let stopSignal: NodeJS.Signals | undefined
+  const stopped = Promise.withResolvers<void>()
   options.onReady?.()
 
   async function watch(): Promise<Error | undefined> {
@@ -51,9 +52,13 @@ export async function keep(options: Options): Promise<Kept> {
           next = await options.start()
         } catch (error) {
           if (stopping) return undefined
-          // It fell, or was killed, while it started: that counts too, and it is tried again.
+          // It fell while it started: it was killed, or lacks what is itself being started again. That counts too, and it is
+          // tried again, later each time.
           last = error instanceof Error ? error : new Error(String(error))
+          const pauseMs = Math.min(Params.restartPauseMs * 2 ** (falls - 1), Params.restartPauseMsMax)
           falls += 1
+          await Promise.race([wait(pauseMs), stopped.promise])
+          if (stopping) return undefined
         }
       }
       child = next
@@ -74,6 +79,7 @@ export async function keep(options: Options): Promise<Kept> {
     }),
     async stop(signal) {
       stopping = true
+      stopped.resolve()
       stopSignal = signal
       await child.stop(signal)
       await watching

@@ -19,7 +19,11 @@ export const pollMs = 25
 export const steadyMs = 5_000
 
 /** So many falls in a row, and the keeper gives up instead of burning the processor. */
-export const fallsMax = 5
+export const fallsMax = 10
+
+/** Pause after a start that failed; doubles up to the other: a database that recovers needs seconds, its gateway waits. */
+export const restartPauseMs = 250
+export const restartPauseMsMax = 5_000
 
 /** Chain time moves on at least this often. */
 export const sealIntervalMs = 1_000
