@@ -1,4 +1,4 @@
-import { type Bytes, type Calibration, ModelManifest, type Network, type Offer } from '@counterfoil/protocol'
+import { type Bytes, type Calibration, ModelManifest, type Network } from '@counterfoil/protocol'
 import type { Account } from './Buyer.ts'
 import type { Composer } from './Composer.ts'
 import type { Log } from './events.ts'
@@ -46,7 +46,7 @@ export type Auditor = {
   readonly log: Log
   readonly signal: AbortSignal
   /** Offers as they were last read, and when. */
-  offers: { readonly list: readonly Offer.Offer[]; readonly atMs: number } | undefined
+  offers: { readonly list: readonly Ports.Offered[]; readonly atMs: number } | undefined
   /** When gateways were last asked for models, and the fetching that goes on. */
   readonly taking: { atMs: number | undefined; work: Promise<void> | undefined }
   /** The epoch, jobs and models at which every provider had had its audits. */

@@ -53,8 +53,9 @@ async function buyOne(
   if (outcome.kind === 'failed') return fail(auditor, row, outcome)
   const { claim } = outcome.transcript.receipt
   // Nothing is asked of anybody between the answer and the disk: what was paid for is kept.
-  const offers = auditor.offers?.list.filter((offer) => offer.model === model.id) ?? []
-  const median = Prices.median(offers, claim.usage)
+  const offers = auditor.offers?.list.map(({ offer }) => offer) ?? []
+  const ofModel = offers.filter((offer) => offer.model === model.id)
+  const median = Prices.median(ofModel, claim.usage)
   Audits.setBought(store, row, { transcript: outcome.transcript, median, nowMs: clock.now() })
   events.bought(log, {
     epoch: row.epoch,

@@ -11,7 +11,7 @@ import {
 } from '@counterfoil/chain'
 import { type Bytes, type Network, type Offer, ProviderHttp } from '@counterfoil/protocol'
 import * as Params from './Params.ts'
-import type { Chain } from './Ports.ts'
+import type { Chain, Offered } from './Ports.ts'
 
 /**
  * The port over a network's contracts, in the name of the auditor's key. `beacon` decides commitments.
@@ -51,12 +51,13 @@ export function create(network: Network.Network, privateKey: Bytes.Hex, beacon: 
     },
     async offers() {
       const providers = (await Providers.list(wallet)).slice(0, Params.providersAskedMax)
-      const found: Offer.Offer[] = []
+      const found: Offered[] = []
       const queue = providers.values()
       const work = async () => {
-        for (const { provider, endpoint } of queue) {
+        for (const { provider, endpoint, stake } of queue) {
           const offers = await offersAt(endpoint).catch(() => [])
-          found.push(...offers.filter((offer) => offer.provider === provider))
+          const own = offers.filter((offer) => offer.provider === provider)
+          found.push(...own.map((offer) => ({ offer, stake })))
         }
       }
       await Promise.all(Array.from({ length: Params.providersAtOnceMax }, work))

@@ -6,6 +6,12 @@ export const newcomerShare = 0.2
 export const laterShare = 0.02
 /** Audits that every provider gets whatever it does: the rate is never zero. */
 export const auditsMin = 1
+/** Audits until the smallest cheat worth its while is convicted: the lab's bar for T = 0.8 in the place of 1. */
+export const auditsToConvict = 25
+/** Highest share that what is at stake asks for: beyond every second answer the stake is too small, not the rate. */
+export const atStakeShareMax = 0.5
+/** Tokens by which a provider's charge for one answer is estimated: the means of LMSYS-Chat-1M (Zheng et al. 2024). */
+export const usualAnswer = { promptTokens: 70, cachedTokens: 0, outputTokens: 215 } as const
 /** Audits that one commitment plans at most: what an hour of a two-core machine can buy and score twice over. */
 export const planAuditsMax = 256
 

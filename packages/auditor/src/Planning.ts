@@ -1,9 +1,10 @@
-import { AuditParams, Batch, Bytes, type Offer } from '@counterfoil/protocol'
+import { AuditParams, Batch, Bytes, Offer } from '@counterfoil/protocol'
 import type { Auditor, Model } from './Auditor.ts'
 import { touch, uniform } from './Auditor.ts'
 import type { Composed } from './Composer.ts'
 import * as events from './events.ts'
 import * as Params from './Params.ts'
+import type { Offered } from './Ports.ts'
 import * as Rate from './Rate.ts'
 import * as Audits from './store/Audits.ts'
 import * as Jobs from './store/Jobs.ts'
@@ -117,23 +118,29 @@ async function draw(
 }
 
 /** Audits to plan for a model: by the jobs of each provider that offers it or has answered an audit of it. */
-function demand({ store, rate }: Auditor, model: Model, offers: readonly Offer.Offer[]): number {
+function demand({ store, rate }: Auditor, model: Model, offers: readonly Offered[]): number {
   const answered = Audits.answered(store, model.id)
-  const offering = offers.filter((offer) => offer.model === model.id).map((offer) => offer.provider)
-  const standings = [...new Set(offering)].map((provider) => ({
+  const atStake = new Map<Bytes.Hex, number>()
+  for (const { offer, stake } of offers) {
+    if (offer.model !== model.id) continue
+    const share = Rate.atStake(Offer.charge(offer.prices, Params.usualAnswer), stake)
+    atStake.set(offer.provider, Math.max(share, atStake.get(offer.provider) ?? 0))
+  }
+  const standings = [...atStake].map(([provider, share]) => ({
     jobs: Jobs.of(store, provider),
     audited: answered.get(provider) ?? 0,
+    share,
   }))
   return Rate.plan(standings, Audits.underWay(store, model.id, useShare), { ...rate, useShare })
 }
 
-function contextOffered(offers: readonly Offer.Offer[], model: Model): number {
-  const limits = offers.filter((one) => one.model === model.id).map((one) => one.limits.contextTokens)
-  return Math.min(...limits, Number.MAX_SAFE_INTEGER)
+function contextOffered(offers: readonly Offered[], model: Model): number {
+  const ofModel = offers.filter(({ offer }) => offer.model === model.id)
+  return Math.min(...ofModel.map(({ offer }) => offer.limits.contextTokens), Number.MAX_SAFE_INTEGER)
 }
 
 /** What providers offer now; read again when it is a minute old. */
-export async function offersOf(auditor: Auditor): Promise<readonly Offer.Offer[]> {
+export async function offersOf(auditor: Auditor): Promise<readonly Offered[]> {
   const known = auditor.offers
   const nowMs = auditor.clock.elapsed()
   if (known && nowMs - known.atMs < Params.offersFreshMs) return known.list

@@ -10,6 +10,9 @@ export interface Clock {
 /** Random bytes from a cryptographic source: secrets of audits depend on nobody guessing them. */
 export type Random = (bytes: number) => Uint8Array
 
+/** What somebody sells, and the stake in micro-units that answers for it. */
+export type Offered = { readonly offer: Offer.Offer; readonly stake: bigint }
+
 /** What an auditor asks of the chain, in its own name. Every call may fail while the chain is away. */
 export interface Chain {
   readonly auditor: Bytes.Hex
@@ -32,7 +35,7 @@ export interface Chain {
     readonly posted: readonly { readonly provider: Bytes.Hex; readonly jobs: number }[]
   }>
   /** What registered providers that can be reached say they offer, each in its own name. */
-  offers(): Promise<readonly Offer.Offer[]>
+  offers(): Promise<readonly Offered[]>
 }
 
 /** Brings the files of a model by digest, ready for {@link References}; throws where no source gives them. */

@@ -4,18 +4,32 @@ import * as Params from './Params.ts'
 export type Policy = { readonly factor: number; readonly floor: number }
 
 /**
- * Audits that a provider is to have had after so many jobs: 20 % of the first 200 and 2 % of all later ones, times the
- * factor, and never none.
- * @example Rate.wanted(1_000, { factor: 1, floor: 1 }) // 56
+ * The share of a provider's answers that must be audited so that cheating does not pay: who gives false answers earns at
+ * most their charge until about `auditsToConvict` of them were audited, and loses its stake then. So share x stake must be
+ * at least auditsToConvict x charge. Charge and stake in micro-units.
+ * @example Rate.atStake(100n, 1_000_000_000n) // 0.0000025: the usual 2 % is more
  */
-export function wanted(jobs: number, { factor, floor }: Policy): number {
-  const early = Math.min(jobs, Params.newcomerJobs) * Params.newcomerShare
-  const late = Math.max(0, jobs - Params.newcomerJobs) * Params.laterShare
+export function atStake(charge: bigint, stake: bigint): number {
+  const most = Params.atStakeShareMax
+  if (stake <= 0n) return most
+  return Math.min(most, (Params.auditsToConvict * Number(charge)) / Number(stake))
+}
+
+/**
+ * Audits that a provider is to have had after so many jobs: 20 % of the first 200 and 2 % of all later ones, or `share` where
+ * more is at stake, times the factor, and never none.
+ * @example Rate.wanted({ jobs: 1_000, share: 0 }, { factor: 1, floor: 1 }) // 56
+ */
+export function wanted({ jobs, share }: Omit<Standing, 'audited'>, { factor, floor }: Policy): number {
+  const early = Math.min(jobs, Params.newcomerJobs) * Math.max(Params.newcomerShare, share)
+  const late = Math.max(0, jobs - Params.newcomerJobs) * Math.max(Params.laterShare, share)
   return Math.max(Params.auditsMin, floor, Math.ceil(factor * (early + late)))
 }
 
-/** A provider of a model: its jobs, the audits it answered, and those on their way, which may become anybody's. */
-export type Standing = { readonly jobs: number; readonly audited: number }
+/**
+ * A provider of a model: its jobs, the audits it answered, and the share that what is at stake asks for.
+ */
+export type Standing = { readonly jobs: number; readonly audited: number; readonly share: number }
 
 /**
  * Audits to plan for a model, so that after the beacon's draw and the gateway's choice each provider can be expected to
@@ -26,7 +40,7 @@ export function plan(
   underWay: number,
   { useShare, ...policy }: Policy & { readonly useShare: number },
 ): number {
-  const missing = providers.map(({ jobs, audited }) => Math.max(0, wanted(jobs, policy) - audited))
+  const missing = providers.map((one) => Math.max(0, wanted(one, policy) - one.audited))
   // The gateway chooses: whoever lacks most is met in every n-th audit only.
   const purchases = Math.max(0, Math.max(0, ...missing) * providers.length - underWay)
   return Math.min(Params.planAuditsMax, Math.ceil(purchases / useShare))

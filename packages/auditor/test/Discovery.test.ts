@@ -81,7 +81,10 @@ test('a listed model is audited once its weights are here; what cannot be or mus
   }
   const offers = bed.chain.offers.bind(bed.chain)
   bed.chain.offers = async () =>
-    (await offers()).map((offer) => ({ ...offer, model: ModelManifest.id(good) }))
+    (await offers()).map(({ offer, stake }) => ({
+      offer: { ...offer, model: ModelManifest.id(good) },
+      stake,
+    }))
   {
     await using service = await bed.start({ obtain })
     await settle(service, () => names(bed, 'model-taken').length > 0)

@@ -38,6 +38,7 @@ export class FakeChain implements Ports.Chain {
   losesCommits = false
   jobsPosted = 100
   prices: readonly bigint[] = [400_000n]
+  stake = 1_000_000_000n
   /** Whether the batches were told of already. */
   isCounted = false
 
@@ -81,19 +82,22 @@ export class FakeChain implements Ports.Chain {
     this.isCounted = true
     return { block: block + 1n, posted }
   }
-  async offers(): Promise<readonly Offer.Offer[]> {
+  async offers(): Promise<readonly Ports.Offered[]> {
     const { keyId, domain } = this.gateway.key
-    return this.prices.map((output) => ({
-      domain,
-      provider,
-      keyId,
-      model: modelId,
-      runtime: digest('runtime'),
-      prices: { prompt: 100_000n, cached: 50_000n, output },
-      limits: { contextTokens: 2048, outputTokens: 2048 },
-      validity: { notBefore: 0, notAfter: 4_000_000_000 },
-      flags: { trace: true },
-    }))
+    const offers = this.prices.map(
+      (output): Offer.Offer => ({
+        domain,
+        provider,
+        keyId,
+        model: modelId,
+        runtime: digest('runtime'),
+        prices: { prompt: 100_000n, cached: 50_000n, output },
+        limits: { contextTokens: 2048, outputTokens: 2048 },
+        validity: { notBefore: 0, notAfter: 4_000_000_000 },
+        flags: { trace: true },
+      }),
+    )
+    return offers.map((offer) => ({ offer, stake: this.stake }))
   }
 }
 

@@ -16,40 +16,56 @@ describe('wanted', () => {
     [250, 41],
     [1_000, 56],
     [1_000_000, 20_036],
-  ])('after %i jobs %i audits', (jobs, audits) => expect(Rate.wanted(jobs, plain)).toBe(audits))
+  ])('after %i jobs %i audits', (jobs, audits) => expect(Rate.wanted({ jobs, share: 0 }, plain)).toBe(audits))
 
   test('never zero, never falls, at least the floor, and grows with what is at stake', () => {
     fc.assert(
-      fc.property(fc.nat(100_000), fc.nat(100_000), fc.nat(50), (a, b, floor) => {
-        const [fewer, more] = [Math.min(a, b), Math.max(a, b)]
+      fc.property(fc.nat(100_000), fc.nat(100_000), fc.nat(50), fc.nat(500), (a, b, floor, promille) => {
+        const share = promille / 1_000
+        const fewer = { jobs: Math.min(a, b), share }
+        const more = { jobs: Math.max(a, b), share }
         const policy = { factor: 1, floor }
         expect(Rate.wanted(fewer, policy)).toBeGreaterThanOrEqual(Math.max(1, floor))
         expect(Rate.wanted(more, policy)).toBeGreaterThanOrEqual(Rate.wanted(fewer, policy))
         expect(Rate.wanted(more, { factor: 3, floor })).toBeGreaterThanOrEqual(Rate.wanted(more, policy))
+        expect(Rate.wanted({ ...more, share: share + 0.1 }, policy)).toBeGreaterThanOrEqual(
+          Rate.wanted(more, policy),
+        )
       }),
     )
+  })
+})
+
+describe('what is at stake', () => {
+  test('asks for the share at which cheating does not pay, at most every second answer', () => {
+    expect(Rate.atStake(100n, 1_000_000_000n)).toBe(0.0000025)
+    expect(Rate.atStake(4_000_000n, 1_000_000_000n)).toBe(0.1)
+    expect(Rate.atStake(4_000_000n, 1_000_000n)).toBe(0.5)
+    expect(Rate.atStake(1n, 0n)).toBe(0.5)
+    expect(Rate.wanted({ jobs: 1_000, share: 0.1 }, plain)).toBe(120)
+    expect(Rate.wanted({ jobs: 1_000, share: 0.5 }, plain)).toBe(500)
   })
 })
 
 describe('plan', () => {
   const half = { ...plain, useShare: AuditParams.useShare }
   test('covers the provider that lacks most, by chance of the draw and of the gateway', () => {
-    expect(Rate.plan([{ jobs: 100, audited: 0 }], 0, half)).toBe(40)
-    expect(Rate.plan([{ jobs: 100, audited: 20 }], 0, half)).toBe(0)
+    expect(Rate.plan([{ jobs: 100, audited: 0, share: 0 }], 0, half)).toBe(40)
+    expect(Rate.plan([{ jobs: 100, audited: 20, share: 0 }], 0, half)).toBe(0)
     expect(
       Rate.plan(
         [
-          { jobs: 100, audited: 15 },
-          { jobs: 100, audited: 20 },
+          { jobs: 100, audited: 15, share: 0 },
+          { jobs: 100, audited: 20, share: 0 },
         ],
         0,
         half,
       ),
     ).toBe(20)
-    expect(Rate.plan([{ jobs: 100, audited: 15 }], 4, half)).toBe(2)
-    expect(Rate.plan([{ jobs: 100, audited: 15 }], 9, half)).toBe(0)
+    expect(Rate.plan([{ jobs: 100, audited: 15, share: 0 }], 4, half)).toBe(2)
+    expect(Rate.plan([{ jobs: 100, audited: 15, share: 0 }], 9, half)).toBe(0)
     expect(Rate.plan([], 0, half)).toBe(0)
-    expect(Rate.plan([{ jobs: 1_000_000, audited: 0 }], 0, half)).toBe(256)
+    expect(Rate.plan([{ jobs: 1_000_000, audited: 0, share: 0 }], 0, half)).toBe(256)
   })
 })
 

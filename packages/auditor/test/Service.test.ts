@@ -452,6 +452,15 @@ test('it stops for the epoch where its audits cost more than the median offer', 
   expect(bed.named('bought').length).toBeLessThanOrEqual(3)
 }, 60_000)
 
+test('the rate rises where a provider has little to lose for what it earns', async () => {
+  await using bed = await Bed.create()
+  // 100 jobs of 93 micro-units each: 25 such answers are a quarter of this stake, so every fourth is audited, not every fifth.
+  bed.chain.stake = 9_300n
+  await using service = await bed.start()
+  await service.round()
+  expect(bed.named('planned')).toMatchObject([{ count: 50 }])
+}, 60_000)
+
 test('a store is one process’s', async () => {
   await using bed = await Bed.create()
   await using service = await bed.start()
