@@ -1,6 +1,7 @@
 import { type Bytes, Network } from '@counterfoil/protocol'
-import { chainEvidence, type Gateway, type ReadEvidence } from '@counterfoil/sdk'
+import { chainEvidence, type Gateway, type ReadAudits, type ReadEvidence } from '@counterfoil/sdk'
 import { RunFile, Testnet } from '@counterfoil/testnet'
+import * as Auditors from './Auditors.ts'
 import { Failure } from './Failure.ts'
 import * as Home from './Home.ts'
 
@@ -14,6 +15,8 @@ export type Connection = {
   readonly model: { readonly id: Bytes.Hex; readonly name: string }
   /** Reads the chain, and keeps what it said for working offline. */
   readonly evidence: ReadEvidence
+  /** Reads the auditors whom this home trusts; undefined where it trusts none. */
+  readonly audits: ReadAudits | undefined
 }
 
 /** Who runs in this home, or undefined. */
@@ -43,6 +46,7 @@ export function of(
     model,
     gateway: { baseURL: `${url}/v1`, headers: { authorization: `Bearer ${apiKey}` } },
     evidence: caching(home),
+    audits: Auditors.reader(home, network),
   }
 }
 

@@ -27,12 +27,16 @@ export function print(terminal: Terminal, { verdicts, policy, judgement }: Repor
 
 /** What the evidence of a rung about many answers covers, what it could find, and why nothing should be done about it. */
 function figures({
+  rung,
+  outcome,
+  errorBound,
   covers,
   smallestDetectable,
   advisory,
 }: Verdict.Verdict): readonly (readonly [string, string])[] {
   return [
     ...(covers === undefined ? [] : [['covers', covers] as const]),
+    ...(rung === 'sampled' && outcome !== 'unknown' ? [['error at most', `${errorBound}`] as const] : []),
     ...(smallestDetectable === undefined ? [] : [['would find', smallestDetectable] as const]),
     ...(advisory === undefined ? [] : [['advisory', advisory] as const]),
   ]

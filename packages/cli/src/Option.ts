@@ -1,10 +1,23 @@
-import { Params as Limits, Verdict } from '@counterfoil/protocol'
+import { Params as Limits, Policy, Verdict } from '@counterfoil/protocol'
 import { InvalidArgumentError, Option } from 'commander'
 
 // Options that several commands share, and readers that refuse what commander would let through.
 
 export function least(): Option {
   return new Option('--least <rung>', 'the least rung to accept').choices(Verdict.rungs).default('signed')
+}
+
+export const maxError = () =>
+  new Option('--max-error <e>', 'the greatest chance that a verdict is wrong').argParser(decimal(0, 1))
+
+export function maxAge(): Option {
+  return new Option('--max-age <age>', 'how old the newest audit may be, such as 7d').argParser((text) => {
+    try {
+      return Policy.decode({ least: 'sampled', maxAge: text }).maxAge
+    } catch {
+      throw new InvalidArgumentError('It must be a whole number with s, m, h or d behind it, such as 7d.')
+    }
+  })
 }
 
 export const model = () => new Option('--model <name|id>', "the model to ask; left out, the network's first")
@@ -21,6 +34,12 @@ export const seed = () =>
     integer(-Limits.seedMax, Limits.seedMax),
   )
 
+/** An amount of micro-units; the default is written out, because commander cannot write a bigint. */
+export const amount = (flags: string, description: string, value: bigint) =>
+  new Option(flags, description)
+    .argParser(microUnits)
+    .default(value, `${value}, that is ${(Number(value) / 1e6).toFixed(2)}`)
+
 export function integer(min: number, max: number): (text: string) => number {
   return (text) => {
     const value = Number(text)
@@ -34,12 +53,6 @@ function decimal(min: number, max: number): (text: string) => number {
   return (text) => {
     const value = Number(text)
     if (text.trim() === '' || !(value >= min && value <= max))
-/** An amount of micro-units; the default is written out, because commander cannot write a bigint. */
-export const amount = (flags: string, description: string, value: bigint) =>
-  new Option(flags, description)
-    .argParser(microUnits)
-    .default(value, `${value}, that is ${(Number(value) / 1e6).toFixed(2)}`)
-
       throw new InvalidArgumentError(`It must be a number from ${min} to ${max}.`)
     return value
   }

@@ -1,4 +1,4 @@
-import type { Report, Transcript, Verdict } from '@counterfoil/protocol'
+import type { Policy, Report, Transcript, Verdict } from '@counterfoil/protocol'
 import { EventStream, verifyingFetch } from '@counterfoil/sdk'
 import type { Connection } from './Connection.ts'
 import { exitCodes, Failure } from './Failure.ts'
@@ -10,6 +10,8 @@ export type Question = {
   readonly model: string
   readonly messages: readonly Message[]
   readonly least: Verdict.Rung
+  readonly maxError?: Policy.Policy['maxError']
+  readonly maxAge?: Policy.Policy['maxAge']
   readonly stream: boolean
   readonly maxTokens?: number | undefined
   readonly temperature?: number | undefined
@@ -30,7 +32,7 @@ export type Answered = {
  * @throws {NotMetError} when the answer does not meet the policy.
  */
 export async function ask(
-  { home, gateway, network, evidence }: Connection,
+  { home, gateway, network, evidence, audits }: Connection,
   question: Question,
   onText: (text: string) => void,
 ): Promise<Answered> {
@@ -39,6 +41,9 @@ export async function ask(
     least: question.least,
     network,
     evidence,
+    ...(question.maxError !== undefined && { maxError: question.maxError }),
+    ...(question.maxAge !== undefined && { maxAge: question.maxAge }),
+    ...(audits && { audits }),
     onReport: (report, transcript) => {
       checked = { report, transcript }
     },

@@ -13,11 +13,13 @@ export type Config = {
   readonly checkApiKey: string | undefined
   /** A file whose first line opens and makes encrypted key files. */
   readonly passphraseFile: string | undefined
+  /** Where the command was typed: npm runs us in the package's folder. Relative paths start here. */
+  readonly folder: string
 }
 
 /**
  * `COUNTERFOIL_HOME`, `NO_COLOR` (no-color.org: any value but the empty one), `TERM=dumb`, `DATABASE_URL`,
- * `COUNTERFOIL_CHECK_API_KEY`, `COUNTERFOIL_PASSPHRASE_FILE`.
+ * `COUNTERFOIL_CHECK_API_KEY`, `COUNTERFOIL_PASSPHRASE_FILE`, `INIT_CWD` (npm's).
  * @example read({ COUNTERFOIL_HOME: '/srv/counterfoil' }).home // '/srv/counterfoil'
  */
 export function read(env: NodeJS.ProcessEnv = process.env): Config {
@@ -27,6 +29,7 @@ export function read(env: NodeJS.ProcessEnv = process.env): Config {
     databaseUrl: env.DATABASE_URL || undefined,
     checkApiKey: env.COUNTERFOIL_CHECK_API_KEY || undefined,
     passphraseFile: env.COUNTERFOIL_PASSPHRASE_FILE || undefined,
+    folder: resolve(env.INIT_CWD || '.'),
   }
 }
 
@@ -48,5 +51,6 @@ export function sources(env: NodeJS.ProcessEnv = process.env): Readonly<Record<k
     databaseUrl: from('DATABASE_URL'),
     checkApiKey: from('COUNTERFOIL_CHECK_API_KEY'),
     passphraseFile: from('COUNTERFOIL_PASSPHRASE_FILE'),
+    folder: from('INIT_CWD'),
   }
 }

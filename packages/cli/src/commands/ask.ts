@@ -1,4 +1,4 @@
-import type { Verdict } from '@counterfoil/protocol'
+import type { Policy, Verdict } from '@counterfoil/protocol'
 import { Command } from 'commander'
 import * as Connection from '../Connection.ts'
 import { exitCodes, Failure } from '../Failure.ts'
@@ -14,6 +14,8 @@ type Options = {
   readonly temperature?: number
   readonly seed?: number
   readonly least: Verdict.Rung
+  readonly maxError?: number
+  readonly maxAge?: Policy.Age
   readonly stream: boolean
 }
 
@@ -26,6 +28,8 @@ export function ask(): Command {
     .addOption(Option.temperature())
     .addOption(Option.seed())
     .addOption(Option.least())
+    .addOption(Option.maxError())
+    .addOption(Option.maxAge())
     .option('--no-stream', 'print the answer only once it was checked')
     .action(action<Options, [string]>(run))
 }

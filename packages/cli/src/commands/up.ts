@@ -21,6 +21,7 @@ type Options = {
   readonly ask: boolean
   readonly question: string
   readonly port?: number
+  readonly auditor?: boolean
 }
 
 export function up(): Command {
@@ -29,6 +30,7 @@ export function up(): Command {
     .option('--once', 'end after the first checked answer and leave nothing running')
     .option('--question <text>', 'what to ask', 'What is the capital of Japan?')
     .option('--no-ask', 'ask nothing')
+    .option('--auditor', 'start an auditor too: it buys answers for a while and checks who gave them')
     .option('--port <n>', "the gateway's port; left out, 8402 or a free one", integer(1, 65_535))
     .action(action<Options, []>(run))
 }
@@ -82,13 +84,17 @@ async function run(setting: Setting, options: Options): Promise<ExitCode> {
   return exitCodes.ok
 }
 
-async function boot({ home, terminal, databaseUrl }: Setting, { port }: Options): Promise<Testnet.Testnet> {
+async function boot(
+  { home, terminal, databaseUrl }: Setting,
+  { port, auditor }: Options,
+): Promise<Testnet.Testnet> {
   const model = ModelProgress.show(terminal)
   const begun = new Map<string, number>()
   const testnet = await Testnet.up({
     home,
     ...(port !== undefined && { port }),
     ...(databaseUrl !== undefined && { databaseUrl }),
+    ...(auditor && { auditor: {} }),
     onProgress: ({ step, state, detail, bytes = 0, total = 0, etaSeconds }) => {
       const now = performance.now()
       if (state === 'begin') begun.set(step, now)
@@ -181,7 +187,7 @@ async function committed(terminal: Terminal, connection: Connection.Connection, 
   }
 }
 
-function guide(terminal: Terminal, baseURL: string, { apiKey, model }: Testnet.Testnet): void {
+function guide(terminal: Terminal, baseURL: string, { apiKey, model, auditor }: Testnet.Testnet): void {
   const { bold } = terminal.colors
   const body = JSON.stringify({
     model: model.name,
@@ -191,6 +197,8 @@ function guide(terminal: Terminal, baseURL: string, { apiKey, model }: Testnet.T
   terminal.print()
   terminal.print(`${bold('base URL')}  ${baseURL}`)
   terminal.print(`${bold('API key')}   ${apiKey}`)
+  if (auditor !== undefined)
+    terminal.print(`${bold('auditor')}   ${auditor}; what it finds: curl ${baseURL}/providers`)
   terminal.print(
     `curl ${baseURL}/chat/completions -H 'authorization: Bearer ${apiKey}' -H 'content-type: application/json' -d '${body}'`,
   )

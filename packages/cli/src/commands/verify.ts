@@ -1,7 +1,11 @@
 import { readFileSync, statSync } from 'node:fs'
+import { resolve } from 'node:path'
 import {
+  type Audits,
   Bytes,
+  Calibration,
   Network,
+  type Policy,
   Receipt,
   type Report,
   Transcript,
@@ -10,6 +14,7 @@ import {
 } from '@counterfoil/protocol'
 import { type Evidence, fetchTranscript, type ReadEvidence, webCryptoP256 } from '@counterfoil/sdk'
 import { Command } from 'commander'
+import * as Auditors from '../Auditors.ts'
 import * as Connection from '../Connection.ts'
 import { type ExitCode, exitCodes, Failure } from '../Failure.ts'
 import * as Home from '../Home.ts'
@@ -20,7 +25,14 @@ import * as Params from '../Params.ts'
 import { action, type Setting } from '../Setting.ts'
 import * as Slip from '../Slip.ts'
 
-type Options = { readonly least: Verdict.Rung; readonly offline?: boolean; readonly network?: string }
+type Options = {
+  readonly least: Verdict.Rung
+  readonly maxError?: number
+  readonly maxAge?: Policy.Age
+  readonly offline?: boolean
+  readonly network?: string
+  readonly auditors?: string
+}
 type Found = { readonly receipt: Receipt.Receipt; readonly transcript?: Transcript.Transcript }
 
 export function verify(): Command {
@@ -28,24 +40,30 @@ export function verify(): Command {
     .description('check a receipt or a whole transcript, and print the ladder of evidence')
     .argument('<file|-|id>', 'a file, standard input, or the id of a receipt that is kept here')
     .addOption(Option.least())
-    .option('--offline', 'ask nobody: take keys and roots that were read before')
+    .addOption(Option.maxError())
+    .addOption(Option.maxAge())
+    .option('--offline', 'ask nobody: take keys, roots and audits that were read before')
+    .option('--auditors <file>', "whose audits count; left out, this home's auditors.json")
     .option('--network <file>', "the network to check against; left out, this home's")
     .action(action<Options, [string]>(run))
 }
 
 async function run(setting: Setting, options: Options, source: string): Promise<ExitCode> {
-  const { home } = setting
-  const found = options.offline ? await read(home, source) : await refresh(setting, await read(home, source))
-  const network = options.offline ? undefined : networkOf(home, options.network)
+  const kept = await read(setting, source)
+  const found = options.offline ? kept : await refresh(setting, kept)
+  const network = options.offline ? undefined : networkOf(setting, options.network)
   const { evidence, from } = await evidenceFor(setting, network, found)
+  const audits = await auditsFor(setting, from === 'chain' ? network : undefined, found, options)
+  const { least, maxError, maxAge } = options
   const report = await verifyReceipt(found.receipt, {
     ...found.transcript,
     ...evidence,
-    policy: { least: options.least },
+    ...(audits && { audits }),
+    policy: { least, ...(maxError !== undefined && { maxError }), ...(maxAge !== undefined && { maxAge }) },
     now: Date.now(),
     p256: webCryptoP256(),
   })
-  await show(setting, found, report, { network, from })
+  await show(setting, found, report, { network, from, audits })
   return report.judgement.met ? exitCodes.ok : exitCodes.policyNotMet
 }
 
@@ -53,7 +71,15 @@ async function show(
   { home, terminal }: Setting,
   { receipt, transcript }: Found,
   report: Report,
-  { network, from }: { readonly network: Network.Network | undefined; readonly from: 'chain' | 'cache' },
+  {
+    network,
+    from,
+    audits,
+  }: {
+    readonly network: Network.Network | undefined
+    readonly from: 'chain' | 'cache'
+    readonly audits: Audits | undefined
+  },
 ): Promise<void> {
   const slip = await Slip.of(receipt, { home, network })
   const nonceFrom = transcript?.nonceFrom ?? null
@@ -61,6 +87,14 @@ async function show(
     return terminal.document({ receipt: slip, report: Ladder.toJson(report), evidence: from, nonceFrom })
   Slip.print(terminal, slip)
   Ladder.print(terminal, report)
+  if (audits) {
+    const { calibration, machinesMin } = audits
+    terminal.print(
+      terminal.colors.dim(
+        `  judged by calibration ${Calibration.id(calibration)}: ${calibration.tokens} honest tokens of ${calibration.machines.length} machines, ${machinesMin} asked`,
+      ),
+    )
+  }
   if (!transcript)
     terminal.print(
       '  a bare receipt: question, answer and trace were not given, so nothing about them can hold',
@@ -90,9 +124,25 @@ async function evidenceFor(
   }
 }
 
-function networkOf(home: string, file: string | undefined): Network.Network {
+/** What the trusted auditors found; where nothing may or can be asked, what they had told before. */
+async function auditsFor(
+  { home, folder, terminal }: Setting,
+  network: Network.Network | undefined,
+  { receipt: { claim } }: Found,
+  { auditors }: Options,
+): Promise<Audits | undefined> {
+  if (!network) return Auditors.saved(home, claim)
+  const readAudits = Auditors.reader(home, network, {
+    file: auditors === undefined ? undefined : resolve(folder, auditors),
+    onProblem: ({ message }) => terminal.note(terminal.dim(`an auditor: ${message}`)),
+  })
+  const { provider, model, runtime } = claim
+  return readAudits?.(network, { provider, model, runtime })
+}
+
+function networkOf({ home, folder }: Setting, file: string | undefined): Network.Network {
   if (file === undefined) return Home.network(home)
-  return Network.fromJson(parse(readFileSync(file, 'utf8'), file))
+  return Network.fromJson(parse(readFileSync(resolve(folder, file), 'utf8'), file))
 }
 
 /** A transcript kept before its epoch closed lacks the proof of inclusion: the gateway has it by now. */
@@ -109,8 +159,8 @@ async function refresh({ home }: Setting, found: Found): Promise<Found> {
   return { receipt, transcript: kept }
 }
 
-async function read(home: string, source: string): Promise<Found> {
-  const path = Bytes.isHex(source, 32) ? Home.paths.receipt(home, source) : source
+async function read({ home, folder }: Setting, source: string): Promise<Found> {
+  const path = Bytes.isHex(source, 32) ? Home.paths.receipt(home, source) : resolve(folder, source)
   const text = source === '-' ? await standardInput() : fileText(path, source)
   const value = parse(text, source === '-' ? 'standard input' : path)
   const schema = (value as { schema?: unknown } | null)?.schema
