@@ -47,7 +47,7 @@ export function toMarkdown({ machine, calibration, rows, refused }: Result): str
     '',
     '## Honest',
     '',
-    `Largest evidence in ${Params.full.longRuns} runs of a million tokens; conviction is at 1,000,000.`,
+    `Largest evidence in ${Params.full.longRuns} runs of a million tokens; conviction is at ${SampledParams.convictionValue.toLocaleString('en')}.`,
     '',
     '| behaviour | mean X | largest evidence | bar | recorded tokens | audit / generate |',
     '|---|--:|--:|--:|--:|--:|',

@@ -103,7 +103,7 @@ describe('CalibrationRecords.fit', () => {
       meanX: 0,
       varianceX: 0,
       scores: [],
-      logprobFactor: 1_000,
+      logprobFactor: 500,
       machines: machines.map((machine) => ({ machine, answers: 400, tokens: 20_000 })),
     })
     expect(CalibrationRecords.matches(calibration, honest(400))).toBe(true)
@@ -113,7 +113,7 @@ describe('CalibrationRecords.fit', () => {
 
   it('gives more than the floor for fewer tokens or any excess', () => {
     const few = CalibrationRecords.fit(honest(250), subject)
-    expect(few.mu0).toBe(6_763)
+    expect(few.mu0).toBe(6_646)
     const odd = CalibrationRecords.fit(honest(400, { first: 3_200, second: 3_200 }, 5), subject)
     expect(odd.scores).toEqual([{ score: 2_000, tokens: 10 }])
     expect(odd.mu0).toBeGreaterThan(7_000)
@@ -143,7 +143,7 @@ describe('CalibrationRecords.fit', () => {
   it('lowers the weight of log-probabilities until honest runs bear it', () => {
     const factorAt = (logprob: number) =>
       CalibrationRecords.fit(honest(400, { logprob }, 30), subject).logprobFactor
-    expect([1_200, 2_400, 4_800, 20_000].map(factorAt)).toEqual([...logprobFactors])
+    expect([2_400, 4_800, 20_000].map(factorAt)).toEqual([...logprobFactors])
   })
 })
 

@@ -3,7 +3,7 @@ import { provider } from './Serving.ts'
 
 /**
  * The declared weights and sampler on the built-in runtime: what the calibration is made from. With the batched ones
- * enough clean tokens for the least mean that the bound can state (0.005 needs 33,900, spec/calibration.md).
+ * enough clean tokens for the least mean that the bound can state (0.005 needs 33,300, spec/calibration.md).
  */
 export const same: Behaviour = {
   name: 'honest',
