@@ -156,6 +156,7 @@ export class Bed implements AsyncDisposable {
   readonly calibration = fakeCalibration()
   readonly lies: { -readonly [K in keyof Lies]: Lies[K] } = {}
   nowMs = nowMs
+  onEvent: (event: string) => void = () => {}
   apiKey = 'key'
   network!: Network.Network
   config!: Config
@@ -194,6 +195,7 @@ export class Bed implements AsyncDisposable {
   async start(change: Partial<ServicePorts> = {}): Promise<Service> {
     const level = (fields: object) => {
       this.events.push({ ...fields })
+      this.onEvent(String((fields as { event?: unknown }).event))
     }
     const log: Log = { info: level, warn: level, error: level } as unknown as Log
     return create(this.config, {

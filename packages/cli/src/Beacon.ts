@@ -1,12 +1,11 @@
 import { type Beacon, connect, Drand, Prevrandao } from '@counterfoil/chain'
 import type { Network } from '@counterfoil/protocol'
+import * as Params from './Params.ts'
 
-/** anvil's, as the network of a home has it. */
-const developmentChainId = 31_337
 const relays = ['https://api.drand.sh', 'https://drand.cloudflare.com']
 
 export function isDevelopment({ chainId }: Network.Network): boolean {
-  return chainId === developmentChainId
+  return chainId === Params.developmentChainId
 }
 
 /** What decides audits on this network: `prevrandao` on a development chain, drand elsewhere. */

@@ -1,6 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto'
-import { existsSync } from 'node:fs'
-import { join } from 'node:path'
+import { existsSync, mkdirSync } from 'node:fs'
+import { join, resolve } from 'node:path'
 import {
   AuditorParams,
   Calibrations,
@@ -10,13 +10,15 @@ import {
   type ServicePorts,
   Weights,
 } from '@counterfoil/auditor'
-import { connectWallet } from '@counterfoil/chain'
+import { connect, connectWallet, Providers } from '@counterfoil/chain'
 import { defaultModel, Store } from '@counterfoil/models'
 import { Calibration } from '@counterfoil/protocol'
-import { Secrets } from '@counterfoil/testnet'
+import { Auditing, Secrets } from '@counterfoil/testnet'
 import { Command } from 'commander'
+import * as Auditors from '../Auditors.ts'
 import * as Beacon from '../Beacon.ts'
 import * as Connection from '../Connection.ts'
+import * as Funds from '../Funds.ts'
 import * as Option from '../Option.ts'
 import { action, type Setting } from '../Setting.ts'
 import type { Terminal } from '../Terminal.ts'
@@ -25,7 +27,7 @@ type Options = {
   readonly port: number
   readonly floor: number
   readonly spread: number
-  readonly machinesMin: number
+  readonly machinesMin?: number
   readonly calibrations?: string
   readonly mirror?: readonly string[]
   readonly threads: number
@@ -43,7 +45,11 @@ export function audit(): Command {
     .option('--port <n>', 'where histories are served; left out, a free one', Option.integer(0, 65_535), 0)
     .option('--floor <n>', 'audits that each provider gets at least', Option.integer(1, 100_000), 1)
     .option('--spread <seconds>', 'how long purchases are spread over', Option.integer(0, 86_400), 60)
-    .option('--machines-min <n>', 'machines a calibration must come from', Option.integer(1, 64), 2)
+    .option(
+      '--machines-min <n>',
+      'machines a calibration must come from; left out, 2, and 1 on a development chain',
+      Option.integer(1, 64),
+    )
     .option('--calibrations <dir>', 'left out, calibrations in the home')
     .option(
       '--mirror <url...>',
@@ -55,18 +61,22 @@ export function audit(): Command {
 }
 
 async function run(setting: Setting, options: Options): Promise<undefined> {
-  const { home, terminal } = setting
+  const { home, folder, terminal } = setting
   const connection = Connection.demand(home)
   const { network } = connection
-  const dir = options.calibrations ?? join(home, 'calibrations')
-  const calibrations = options.calibrations || existsSync(dir) ? Calibrations.readFolder(dir) : []
-  const { machinesMin } = options
   const { manifest } = defaultModel
+  const isDevelopment = Beacon.isDevelopment(network)
+  const calibrations = Calibrations.readFolder(
+    options.calibrations === undefined
+      ? await ownCalibrations(connection)
+      : resolve(folder, options.calibrations),
+  )
+  const { machinesMin = isDevelopment ? 1 : 2 } = options
   tell(setting, calibrations, { quantization: manifest.quantization, machinesMin })
   const privateKey = Secrets.privateKey(join(home, 'keys'), 'auditor')
-  const token = Secrets.privateKey(join(home, 'keys'), readerName)
-  const tokenFile = join(home, 'keys', `${readerName}.key`)
-  if (Beacon.isDevelopment(network)) await fuel(connection, privateKey)
+  const token = Secrets.apiKey(join(home, 'keys'), readerName)
+  const tokenFile = join(home, 'keys', `${readerName}.api-key`)
+  await Funds.demand(connectWallet(network, privateKey), 0n)
   await using references = Weights.create({
     store: await Store.open({ dir: join(home, 'models') }),
     models: [defaultModel],
@@ -97,6 +107,7 @@ async function run(setting: Setting, options: Options): Promise<undefined> {
       log: logTo(terminal),
     },
   )
+  trust(home, { url: service.url, auditor: service.auditor, token })
   if (terminal.json) terminal.document({ url: service.url, auditor: service.auditor, tokenFile })
   else {
     terminal.print(`auditor ${service.auditor}`)
@@ -109,16 +120,26 @@ async function run(setting: Setting, options: Options): Promise<undefined> {
   })
 }
 
+/** The home's calibrations; on a development chain the one that comes with it stands in where nobody has made one. */
+async function ownCalibrations({ home, network, model }: Connection.Connection): Promise<string> {
+  const dir = join(home, 'calibrations')
+  mkdirSync(dir, { recursive: true, mode: 0o700 })
+  if (!Beacon.isDevelopment(network)) return dir
+  // Made before it is judged by: an older one that is broken is told, not covered up.
+  Calibrations.readFolder(dir)
+  const endpoints = (await Providers.list(connect(network))).map(({ endpoint }) => endpoint)
+  return Auditing.calibrations(home, { endpoints, model: model.id })
+}
+
+/** Lets this home's own commands trust its own auditor, unless it was told whom to trust. */
+function trust(home: string, own: Auditing.Trusted): void {
+  const path = Auditing.auditorsPath(home)
+  const isForeign = existsSync(path) && Auditors.trusted(home).some(({ auditor }) => auditor !== own.auditor)
+  if (!isForeign) Auditing.writeAuditors(home, [own])
+}
+
 /** Who shows this token, such as the gateway of the same home, sees at once what is found. */
 const readerName = 'auditor-reader'
-
-/** On a development chain coins for gas are to be had for the asking. */
-async function fuel({ network }: Connection.Connection, privateKey: `0x${string}`): Promise<void> {
-  const { account, publicClient } = connectWallet(network, privateKey)
-  if ((await publicClient.getBalance({ address: account.address })) > 0n) return
-  const request = { method: 'anvil_setBalance', params: [account.address, '0x56bc75e2d63100000'] }
-  await publicClient.request(request as unknown as Parameters<typeof publicClient.request>[0])
-}
 
 /** What may be judged by what is here, told before anything is bought. */
 function tell(

@@ -1,5 +1,5 @@
 import { existsSync, mkdirSync, renameSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import { Calibrate, Machine, Trial } from '@counterfoil/auditor'
 import { Calibration, CalibrationRecords, ModelManifest, SampledParams } from '@counterfoil/protocol'
 import { Params as Testnet } from '@counterfoil/testnet'
@@ -55,15 +55,16 @@ export function calibrate(): Command {
 }
 
 async function run(setting: Setting, options: Options): Promise<ExitCode> {
-  if (options.verify !== undefined) return verify(setting, options.verify, options.records ?? [])
-  const { home, terminal } = setting
-  const dir = options.out ?? join(home, 'calibrations')
+  const { home, folder, terminal } = setting
+  const elsewhere = (options.records ?? []).map((file) => resolve(folder, file))
+  if (options.verify !== undefined) return verify(setting, resolve(folder, options.verify), elsewhere)
+  const dir = options.out === undefined ? join(home, 'calibrations') : resolve(folder, options.out)
   const model = await StoredModel.find(setting, options.model)
   const { context: contextLength, sequences, threads, tokens } = options
   // Records are of one runtime: settings that make another one have a file of their own.
   const name = `${model.manifest.name}-${contextLength}-${sequences}-${threads}.records.json`
   const path = join(dir, 'records', name)
-  const before = await readAll([...(existsSync(path) ? [path] : []), ...(options.records ?? [])])
+  const before = await readAll([...(existsSync(path) ? [path] : []), ...elsewhere])
   const keep = keeper(path)
   const stop = interrupt()
   const records = await Trial.run({

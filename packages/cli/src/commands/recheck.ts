@@ -1,4 +1,4 @@
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import {
   assertHistory,
   parseBundle,
@@ -57,7 +57,7 @@ export function recheck(): Command {
 type Process = Retraced & { readonly calibration: Bytes.Hex; readonly standing: Calibration.Standing }
 
 async function run(setting: Setting, options: Options, source: string): Promise<ExitCode> {
-  const { home, terminal } = setting
+  const { home, folder, terminal } = setting
   const network = Home.network(home)
   const chain = connect(network)
   const beacon = Beacon.of(network)
@@ -67,8 +67,8 @@ async function run(setting: Setting, options: Options, source: string): Promise<
     threads: options.threads,
   })
   try {
-    const get = getter(await tokenOf(options))
-    const { processes, bundles } = await read(network, source, get)
+    const get = getter(await tokenOf(options, folder))
+    const { processes, bundles } = await read(network, at(source, folder), get)
     for (const process of processes) showProcess(setting, process)
     const found: Rechecked[] = []
     for await (const text of bundles) {
@@ -209,9 +209,16 @@ function getter(token: string | undefined): Get {
   return (url, bytesMax) => Input.get(url, { bytesMax, timeoutMs: Params.auditorTimeoutMs, what, token })
 }
 
-async function tokenOf({ tokenFile }: Options): Promise<string | undefined> {
+/** A file where the command was typed; addresses and standard input as they are. */
+function at(source: string, folder: string): string {
+  return source === '-' || /^https?:\/\//.test(source) ? source : resolve(folder, source)
+}
+
+async function tokenOf({ tokenFile }: Options, folder: string): Promise<string | undefined> {
   if (tokenFile === undefined) return undefined
-  return (await Input.text(tokenFile, { bytesMax: 1_024, what: 'a file with one token' })).trim()
+  return (
+    await Input.text(resolve(folder, tokenFile), { bytesMax: 1_024, what: 'a file with one token' })
+  ).trim()
 }
 
 function json(text: string, url: string): unknown {
