@@ -1,4 +1,4 @@
-import { type Bytes, Network, type ProviderHttp, Refusal, Voucher } from '@counterfoil/protocol'
+import { type Bytes, Network, type ProviderHttp, Refusal } from '@counterfoil/protocol'
 import * as Channel from './Channel.ts'
 import * as ChannelCache from './ChannelCache.ts'
 import * as events from './events.ts'
@@ -7,6 +7,7 @@ import * as Claims from './store/Claims.ts'
 import * as Store from './store/Store.ts'
 import * as Vouchers from './store/Vouchers.ts'
 import * as VoucherRules from './VoucherRules.ts'
+import * as VoucherSignature from './VoucherSignature.ts'
 
 /**
  * Takes a voucher, or says why not; what it answers is on the disk. A late one changes nothing and is no error.
@@ -18,7 +19,7 @@ export async function settle(
 ): Promise<ProviderHttp.ChannelState> {
   const { voucher } = post.voucher
   const channel = await ChannelCache.ours(provider.channels, voucher.channel)
-  if (Voucher.signer(post.voucher, Network.eip712(provider.network)) !== channel.signer)
+  if (VoucherSignature.signer(post.voucher, Network.eip712(provider.network)) !== channel.signer)
     throw refused(
       'voucher_invalid',
       `The voucher is not signed by ${channel.signer}, the signer pinned in channel ${voucher.channel}.`,

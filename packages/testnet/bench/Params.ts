@@ -5,6 +5,7 @@ export type Mode = {
   readonly verify: { readonly rounds: number; readonly cpuSeconds: number }
   readonly provider: { readonly rounds: number; readonly outputTokens: number }
   readonly gateway: { readonly rounds: number; readonly seconds: number }
+  readonly recovery: { readonly claims: number; readonly kills: number }
   /** Cold starts, each followed by a warm one in the same home. */
   readonly network: { readonly starts: number; readonly answers: number }
 }
@@ -15,6 +16,7 @@ export const full: Mode = {
   verify: { rounds: 9, cpuSeconds: 0.5 },
   provider: { rounds: 11, outputTokens: 64 },
   gateway: { rounds: 7, seconds: 3 },
+  recovery: { claims: 100_000, kills: 5 },
   network: { starts: 3, answers: 4 },
 }
 
@@ -24,6 +26,7 @@ export const quick: Mode = {
   verify: { rounds: 1, cpuSeconds: 0.1 },
   provider: { rounds: 1, outputTokens: 8 },
   gateway: { rounds: 1, seconds: 0.5 },
+  recovery: { claims: 1_000, kills: 1 },
   network: { starts: 1, answers: 1 },
 }
 

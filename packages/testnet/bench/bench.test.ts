@@ -20,6 +20,7 @@ test('a quick bench measures every section', async () => {
     'Gateway',
     'Provider',
     'Receipts',
+    'Durability',
     'Start',
     'Memory',
   ])
