@@ -47,8 +47,8 @@ export function start(
         const label = tries > 0 && told.answer.outcome === 'answered' ? 'answered again' : told.label
         counts[label] = (counts[label] ?? 0) + 1
         answers.push(told.answer)
+        if (told.answer.outcome !== 'answered') await wait(Random.between(random, 50, 500))
         if (told.answer.outcome === 'answered' || asked.idempotencyKey === undefined || stopped) break
-        await wait(Random.between(random, 100, 1000))
       }
     }
   }

@@ -6,19 +6,19 @@ import { defaultStoreDir } from '@counterfoil/models'
 import { inherited } from '../../src/config.ts'
 import * as Kill from './Kill.ts'
 
-// npm run kill -- --seed 1 --kills 300 [--clients 4] [--pause 0.5,3] [--quiet 180] [--keep]
+// npm run kill -- --seed 1 --kills 300 [--clients 4] [--pause 1,4] [--quiet 180] [--keep]
 
 const { values } = parseArgs({
   options: {
     seed: { type: 'string', default: '1' },
     kills: { type: 'string', default: '300' },
     clients: { type: 'string', default: '4' },
-    pause: { type: 'string', default: '0.5,3' },
+    pause: { type: 'string', default: '1,4' },
     quiet: { type: 'string', default: '180' },
     keep: { type: 'boolean', default: false },
   },
 })
-const [least = 0.5, most = least] = values.pause.split(',').map(Number)
+const [least = 1, most = least] = values.pause.split(',').map(Number)
 const home = mkdtempSync(join(tmpdir(), 'counterfoil-kill-'))
 process.stderr.write(`home ${home}\n`)
 const report = await Kill.run({
