@@ -1,9 +1,10 @@
 import * as Databases from '../Database.ts'
 import * as Params from '../Params.ts'
+import * as Turns from '../Turns.ts'
 import * as Groups from './Groups.ts'
 import * as Journal from './Journal.ts'
 import * as Lease from './Lease.ts'
-import type { Acceptance, Attempt, Begun, Ending, Entry, Ledger } from './Ledger.ts'
+import type { Acceptance, Attempt, Begun, Ending, Entry, Ledger, Settled } from './Ledger.ts'
 import * as Lines from './Lines.ts'
 import * as Purse from './Purse.ts'
 import * as Rows from './Rows.ts'
@@ -30,6 +31,8 @@ export function create({ database, owner, monotonicMs, alive }: Options): Ledger
   const rows = Rows.create(database)
   const purse = Purse.create(database, { owner, monotonicMs })
   const holds = new Map<string, Hold>()
+  // One thing at a time happens to one request, so that what we count is what was written.
+  const turns = Turns.create<string>()
   const begins = Groups.create({ itemsMax: Params.groupMax }, (items: readonly Lines.Begin[]) =>
     Lines.begin(database, owner, items),
   )
@@ -48,17 +51,11 @@ export function create({ database, owner, monotonicMs, alive }: Options): Ledger
     }
   }
 
-  /** From now on the row holds what the request holds, whoever's slice it was. */
+  /** From now on a request is the row's business; what a slice of ours holds for it moves there. */
   async function toRow(request: string): Promise<void> {
     const hold = holds.get(request)
     holds.delete(request)
     if (hold && !hold.slice.closed) await purse.discard(hold.slice)
-    const { lease } = await database
-      .selectFrom('requests')
-      .select('lease')
-      .where('request', '=', request)
-      .executeTakeFirstOrThrow()
-    if (lease !== null) await database.transaction().execute((tx) => Lease.close(tx, lease))
   }
 
   /** One request's own transaction on its slice; undefined where that was closed. What it holds stays as it is. */
@@ -103,71 +100,78 @@ export function create({ database, owner, monotonicMs, alive }: Options): Ledger
     }
   }
 
+  async function again(
+    entry: Pick<Entry, 'request' | 'keyId'>,
+    before: Ending,
+    attempt: Attempt,
+  ): Promise<Extract<Begun, { readonly kind: 'begun' | 'quota' }>> {
+    const { request, keyId } = entry
+    const hold = holds.get(request)
+    const { reserved } = attempt
+    const more = hold ? reserved - hold.reserved : 0n
+    if (hold && (more <= 0n || (await purse.grow(hold.slice, more)))) {
+      const attemptId = await onSlice(hold, async (tx) => {
+        Journal.assertRunning(await Journal.lock(tx, request))
+        await Journal.close(tx, before)
+        return Journal.next(tx, request, attempt, { reserved, lease: hold.slice.id })
+      }).catch((error: unknown) => {
+        purse.lose(hold.slice)
+        throw error
+      })
+      if (attemptId !== undefined) {
+        if (more < 0n) purse.free(hold.slice, -more, 0n)
+        hold.reserved = reserved
+        return { kind: 'begun', attemptId, again: false }
+      }
+    }
+    await toRow(request)
+    await purse.empty(keyId)
+    return rows.again(entry, before, attempt)
+  }
+
+  async function accept(acceptance: Acceptance): Promise<Settled> {
+    const { request, amount } = acceptance.transcript.receipt.claim
+    const hold = holds.get(request)
+    if (hold && !hold.slice.closed) {
+      const { keyId, id: lease } = hold.slice
+      if (await together(accepts, { acceptance, keyId, lease })) {
+        purse.free(hold.slice, hold.reserved, amount)
+        holds.delete(request)
+        return { kind: 'accepted' }
+      }
+    }
+    await toRow(request)
+    const settled = await rows.accept(acceptance)
+    if (settled !== Journal.uncovered) return settled
+    // What is free may lie in a slice of ours.
+    const { key_id } = await Journal.lock(database, request)
+    await purse.empty(key_id)
+    return rows.accept(acceptance)
+  }
+
+  async function end(request: string, ending: Ending | undefined): Promise<void> {
+    const hold = holds.get(request)
+    const ended =
+      hold &&
+      (await onSlice(hold, async (tx) => {
+        const row = await Journal.lock(tx, request)
+        if (ending) await Journal.close(tx, ending)
+        return { was: row.state, freed: await Journal.finish(tx, row) }
+      }))
+    if (!hold || ended?.was !== 'running') {
+      await toRow(request)
+      await rows.end(request, ending)
+    } else if (ended.freed) {
+      purse.free(hold.slice, hold.reserved, 0n)
+      holds.delete(request)
+    }
+  }
+
   return {
     begin,
-
-    async again(entry, before, attempt) {
-      const { request, keyId } = entry
-      const hold = holds.get(request)
-      const { reserved } = attempt
-      const more = hold ? reserved - hold.reserved : 0n
-      if (hold && (more <= 0n || (await purse.grow(hold.slice, more)))) {
-        const attemptId = await onSlice(hold, async (tx) => {
-          Journal.assertRunning(await Journal.lock(tx, request))
-          await Journal.close(tx, before)
-          return Journal.next(tx, request, attempt, { reserved, lease: hold.slice.id })
-        }).catch((error: unknown) => {
-          purse.lose(hold.slice)
-          throw error
-        })
-        if (attemptId !== undefined) {
-          if (more < 0n) purse.free(hold.slice, -more, 0n)
-          hold.reserved = reserved
-          return { kind: 'begun', attemptId, again: false }
-        }
-      }
-      await toRow(request)
-      await purse.empty(keyId)
-      return rows.again(entry, before, attempt)
-    },
-
-    async accept(acceptance: Acceptance) {
-      const { request, amount } = acceptance.transcript.receipt.claim
-      const hold = holds.get(request)
-      if (hold && !hold.slice.closed) {
-        const { keyId, id: lease } = hold.slice
-        if (await together(accepts, { acceptance, keyId, lease })) {
-          purse.free(hold.slice, hold.reserved, amount)
-          holds.delete(request)
-          return { kind: 'accepted' }
-        }
-      }
-      await toRow(request)
-      const settled = await rows.accept(acceptance)
-      if (settled !== Journal.uncovered) return settled
-      // What is free may lie in a slice of ours.
-      const { key_id } = await Journal.lock(database, request)
-      await purse.empty(key_id)
-      return rows.accept(acceptance)
-    },
-
-    async end(request: string, ending: Ending | undefined) {
-      const hold = holds.get(request)
-      const ended =
-        hold &&
-        (await onSlice(hold, async (tx) => {
-          const row = await Journal.lock(tx, request)
-          if (ending) await Journal.close(tx, ending)
-          return { was: row.state, freed: await Journal.finish(tx, row) }
-        }))
-      if (!hold || ended?.was !== 'running') {
-        await toRow(request)
-        await rows.end(request, ending)
-      } else if (ended.freed) {
-        purse.free(hold.slice, hold.reserved, 0n)
-        holds.delete(request)
-      }
-    },
+    again: (entry, before, attempt) => turns.alone(entry.request, () => again(entry, before, attempt)),
+    accept: (one) => turns.alone(one.transcript.receipt.claim.request, () => accept(one)),
+    end: (request, ending) => turns.alone(request, () => end(request, ending)),
 
     async tend() {
       const slices = purse.slices()

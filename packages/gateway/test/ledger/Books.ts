@@ -36,7 +36,10 @@ export async function create(databases: Databases.Databases, deposit: bigint): P
   return books
 }
 
-async function audit({ query, balance }: Books, deposited: bigint): Promise<void> {
+export async function audit(
+  { query, balance }: Pick<Books, 'query' | 'balance'>,
+  deposited: bigint,
+): Promise<void> {
   const one = async (text: string) => BigInt(String((await query(text))[0]?.sum ?? 0))
   const same = (what: string, left: bigint, right: bigint) => {
     if (left !== right) throw new Error(`${what}: ${left} is not ${right}`)
