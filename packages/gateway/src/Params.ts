@@ -98,7 +98,7 @@ export const epochTolerance = 1n
 
 /** Claims in one voucher message; the codec's own bound. */
 export const claimsPerVoucherMax = 4_096
-/** Answers whose inclusion is looked for in one round. */
+/** Batches whose roots are looked for in one round; the next round goes on from there. */
 export const inclusionBatchesMax = 32
 /** How long an answer's root is looked for; the retention window of leaves is 30 days, a late root proves nothing. */
 export const inclusionWindowMs = 86_400_000

@@ -124,9 +124,8 @@ export async function create(config: Config, ports: Ports): Promise<Gateway> {
   background.every('reading audits', limits.auditPollMs, watch.round)
   background.every('reading the providers', limits.refreshMs, directory.refresh)
   background.every('tending the ledger', limits.leaseTendMs, ledger.tend)
-  background.every('proving inclusion', limits.inclusionMs, () =>
-    Inclusion.collect({ database, reader, directory, clock, events }),
-  )
+  const prove = Inclusion.create({ database, reader, directory, clock, events })
+  background.every('proving inclusion', limits.inclusionMs, prove)
 
   // From then on gateways that do not show themselves are dead, and what they left running is ours to end.
   const graceOver = setTimeout(() => background.wake('reading the providers'), limits.ownerGraceMs)

@@ -33,6 +33,18 @@ export function prove(leaves: readonly Bytes.Hex[], index: number): readonly Byt
   return Merkle.prove(hashed(leaves), index).map(Bytes.toHex)
 }
 
+/**
+ * The tree of a batch, hashed once: its root, and the proofs of as many of its claims as are asked for.
+ * @example const tree = Batch.prover(leaves); tree.root === batch.root && tree.prove(0)
+ */
+export function prover(leaves: readonly Bytes.Hex[]): {
+  readonly root: Bytes.Hex
+  prove(index: number): readonly Bytes.Hex[]
+} {
+  const tree = Merkle.prover(hashed(leaves))
+  return { root: Bytes.toHex(tree.root), prove: (index) => tree.prove(index).map(Bytes.toHex) }
+}
+
 /** Whether `claimId` stands at its `sequence` in the batch. */
 export function includes(
   batch: BatchRoot,

@@ -27,16 +27,30 @@ export function root(leaves: readonly Uint8Array[]): Uint8Array {
 
 /** The inclusion proof of leaf `index`: the siblings from the leaf upwards (RFC 9162, 2.1.3.1). */
 export function prove(leaves: readonly Uint8Array[], index: number): readonly Uint8Array[] {
-  if (!Number.isInteger(index) || index < 0 || index >= leaves.length)
-    throw new RangeError(`leaf ${index} is not one of ${leaves.length} leaves`)
-  const path: Uint8Array[] = []
-  let level = leaves
-  for (let at = index; level.length > 1; at >>>= 1) {
-    const sibling = level[at ^ 1]
-    if (sibling) path.push(sibling)
-    level = parents(level)
+  return prover(leaves).prove(index)
+}
+
+/**
+ * A tree that is hashed once, for its root and any number of proofs.
+ * @example const tree = Merkle.prover(leaves); tree.prove(0)
+ */
+export function prover(leaves: readonly Uint8Array[]): {
+  readonly root: Uint8Array
+  prove(index: number): readonly Uint8Array[]
+} {
+  const levels = [leaves]
+  for (let level = leaves; level.length > 1; levels.push(level)) level = parents(level)
+  return {
+    root: levels.at(-1)?.[0] ?? emptyRoot,
+    prove(index) {
+      if (!Number.isInteger(index) || index < 0 || index >= leaves.length)
+        throw new RangeError(`leaf ${index} is not one of ${leaves.length} leaves`)
+      // 2^32 leaves are too many for the bits of a shift.
+      return levels
+        .slice(0, -1)
+        .flatMap((level, height) => level[siblingOf(Math.floor(index / 2 ** height))] ?? [])
+    },
   }
-  return path
 }
 
 /** Whether `leaf` stands at `index` of the tree of `size` leaves with this root (RFC 9162, 2.1.3.2). */
@@ -104,6 +118,10 @@ export function verifyConsistency(proof: {
     sn >>= 1n
   }
   return sn === 0n && Bytes.equal(hash1, root1) && Bytes.equal(hash2, root2)
+}
+
+function siblingOf(at: number): number {
+  return at % 2 === 0 ? at + 1 : at - 1
 }
 
 /** One level up; a node without a sibling is carried as it is, which yields the RFC's split at the largest power of two. */

@@ -31,9 +31,12 @@ describe('Batch', () => {
     expect(Batch.toJson(batch)).toEqual(one.batch)
     expect(Batch.root(leaves)).toBe(batch.root)
     expect(Buffer.from(Rfc9162.root(leaves.map(unhex))).toString('hex')).toBe(batch.root.slice(2))
+    expect(Batch.prover(leaves).root).toBe(batch.root)
+    expect(() => Batch.prover(leaves).prove(leaves.length)).toThrow(/is not one of/)
     expect(proofs).toHaveLength(leaves.length)
     for (const [i, { claimId, sequence, path }] of proofs.entries()) {
       expect(Batch.prove(leaves, i)).toEqual(path)
+      expect(Batch.prover(leaves).prove(i)).toEqual(path)
       expect(Batch.includes(batch, { id: claimId, sequence: BigInt(sequence) }, path)).toBe(true)
     }
   })
