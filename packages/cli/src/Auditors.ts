@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { defaultModel } from '@counterfoil/models'
 import { type Audits, type Claim, Decode, ModelManifest, Network } from '@counterfoil/protocol'
 import { auditReader, type ReadAudits, SavedAudits, type TrustedAuditor } from '@counterfoil/sdk'
+import { Auditing } from '@counterfoil/testnet'
 import { Failure } from './Failure.ts'
 import * as Home from './Home.ts'
 import * as Params from './Params.ts'
@@ -51,6 +52,21 @@ export function reader(
     if (audits && isTold)
       Home.write(savedPath(home, Network.domain(where), about), SavedAudits.toJson(audits))
     return audits
+  }
+}
+
+/** What a gateway of this home is told, so that it acts on what these auditors find; nothing where it trusts none. */
+export function gatewayEnvironment(
+  home: string,
+  { chainId }: Pick<Network.Network, 'chainId'>,
+): Readonly<Record<string, string>> {
+  const auditors = join(home, 'auditors.json')
+  const calibrations = join(home, 'calibrations')
+  if (!existsSync(auditors)) return {}
+  return {
+    GATEWAY_AUDITORS_FILE: auditors,
+    ...(existsSync(calibrations) && { GATEWAY_CALIBRATIONS: calibrations }),
+    ...(chainId === Params.developmentChainId && Auditing.developmentTrust),
   }
 }
 

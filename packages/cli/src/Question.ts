@@ -140,7 +140,9 @@ export class NotMetError extends Failure {
   constructor(message: string, report: Report | undefined) {
     super(
       message,
-      'use nothing of this answer; ask again, or accept less with --least',
+      report
+        ? 'use nothing of this answer; ask again, or accept less with --least'
+        : 'nothing came that could be checked: the message says why; wait for it, or accept less with --least',
       exitCodes.policyNotMet,
     )
     this.report = report

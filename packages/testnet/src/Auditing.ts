@@ -9,6 +9,13 @@ import * as State from './State.ts'
 /** An auditor as gateways, the SDK and the command line are told whom to trust (`auditors.json`). */
 export type Trusted = { readonly url: string; readonly auditor: Bytes.Hex; readonly token: string }
 
+/** How far a gateway of a development network trusts: one machine and a chain whose blocks are our own, enough to watch. */
+export const developmentTrust = {
+  GATEWAY_MACHINES_MIN: '1',
+  GATEWAY_AUDIT_DELAY_SECONDS: '0',
+  GATEWAY_BEACON: 'prevrandao',
+}
+
 /** Where a home says which auditors it trusts. */
 export function auditorsPath(home: string): string {
   return join(home, 'auditors.json')

@@ -187,14 +187,14 @@ async function start(
       log: log('gateway'),
       env: {
         COUNTERFOIL_NETWORK: networkFile,
-        DATABASE_URL: databaseUrl,
+        DATABASE_URL_FILE: Secrets.databaseUrl(keys, databaseUrl),
         GATEWAY_PORT: String(port),
         GATEWAY_KEY_FILE: join(keys, 'gateway.key'),
         GATEWAY_CHANNELS: channels.join(','),
         ...(trusted && {
           GATEWAY_AUDITORS_FILE: trusted.file,
           GATEWAY_CALIBRATIONS: trusted.calibrations,
-          ...developmentTrust,
+          ...Auditing.developmentTrust,
         }),
       },
     })
@@ -320,13 +320,6 @@ async function prepareAuditor(
       model: about.modelId,
     }),
   }
-}
-
-/** One machine and a chain whose blocks are our own: enough to watch, nothing to be fined for. */
-const developmentTrust = {
-  GATEWAY_MACHINES_MIN: '1',
-  GATEWAY_AUDIT_DELAY_SECONDS: '0',
-  GATEWAY_BEACON: 'prevrandao',
 }
 
 function auditorEnvironment(

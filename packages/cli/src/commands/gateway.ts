@@ -5,6 +5,7 @@ import { ApiKeys, openDatabase } from '@counterfoil/gateway'
 import { Bytes } from '@counterfoil/protocol'
 import { Daemon, Genesis, Ports, Postgres, Secrets, Params as testnetParams } from '@counterfoil/testnet'
 import { Command, InvalidArgumentError } from 'commander'
+import * as Auditors from '../Auditors.ts'
 import { Failure } from '../Failure.ts'
 import * as Funds from '../Funds.ts'
 import * as Home from '../Home.ts'
@@ -88,6 +89,7 @@ async function run(setting: Setting, options: Options): Promise<undefined> {
           GATEWAY_PORT: String(port),
           GATEWAY_KEY_FILE: join(keys, 'gateway.key'),
           GATEWAY_CHANNELS: channels.map(({ id }) => id).join(','),
+          ...Auditors.gatewayEnvironment(home, network),
         },
       }),
     )
