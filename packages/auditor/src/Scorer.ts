@@ -24,6 +24,8 @@ export type Asked = {
   /** The claim's start: what the chat template takes for now. */
   readonly startedMs: number
   readonly tokens: readonly Trace.Token[]
+  /** Which of several answers to the one prompt these tokens are; each has noise of its own. 0 if left out. */
+  readonly choice?: number
   /** When the second scoring is made: where X under this factor is above 0, or where any token scores. */
   readonly second: { readonly where: 'answer'; readonly logprobFactor: number } | { readonly where: 'token' }
 }
@@ -69,17 +71,18 @@ export function of(by: {
   return {
     vocabulary: by.vocabulary,
     references: async () => [Runtime.id(by.first.runtime), Runtime.id((await by.second()).runtime)],
-    async score({ job, startedMs, tokens, second }) {
+    async score({ job, startedMs, tokens, choice = 0, second }) {
+      const about = { job, tokens, choice }
       const { promptTokens: prompt } = await by.first.prepare(job, { startedMs })
       const one = await references(by.first, prompt, tokens)
-      const alone = statistics(job, tokens, [one])
+      const alone = statistics(about, [one])
       const isClear =
         second.where === 'answer'
           ? !Score.needsSecond(alone, second.logprobFactor)
           : alone.every((statistic) => Score.token(statistic, SampledParams.logprobFactors[0]) === 0)
       if (isClear) return { promptTokens: prompt.length, statistics: alone }
       const other = await references(await by.second(), prompt, tokens)
-      return { promptTokens: prompt.length, statistics: statistics(job, tokens, [one, other]) }
+      return { promptTokens: prompt.length, statistics: statistics(about, [one, other]) }
     },
   }
 }
@@ -101,15 +104,18 @@ async function references(
 }
 
 function statistics(
-  job: Job.Job,
-  tokens: readonly Trace.Token[],
+  {
+    job,
+    tokens,
+    choice,
+  }: { readonly job: Job.Job; readonly tokens: readonly Trace.Token[]; readonly choice: number },
   scorings: readonly (readonly Statistic.Reference[])[],
 ): readonly Statistic.Statistic[] {
   const { temperature, topP, samplerSeed: seed } = job
   return tokens.map((token, position) => {
     const [first, second] = scorings.map((one) => one[position])
     if (!first) throw new RangeError(`no reference for token ${position}`)
-    const draw = { temperature, topP, seed, choice: 0, position }
+    const draw = { temperature, topP, seed, choice, position }
     return Statistic.of(token, draw, second ? [first, second] : [first])
   })
 }

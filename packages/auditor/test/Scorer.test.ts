@@ -60,11 +60,11 @@ class FakeEngine implements Engine.Engine {
 }
 
 /** What an honest provider would have drawn, with the log-probabilities it would have told. */
-function honest(count: number, seed: Bytes.Hex) {
+function honest(count: number, seed: Bytes.Hex, { temperature = 1, choice = 0 } = {}) {
   const candidates = logits(0)
   const sum = candidates.reduce((total, one) => total + Math.exp(one.logit), 0)
   return Array.from({ length: count }, (_, position) => {
-    const id = Sampler.choose({ candidates, temperature: 1, topP: 1, seed, choice: 0, position })
+    const id = Sampler.choose({ candidates, temperature, topP: 1, seed, choice, position })
     const logit = candidates.find((one) => one.id === id)?.logit ?? Number.NaN
     return { id, logprob: Math.max(-32_768, Math.round(1024 * (logit - Math.log(sum)))) }
   })
@@ -126,6 +126,31 @@ describe('scoring', () => {
     await expect(
       scorer.score({ job, startedMs: 0, tokens: [{ id: 5_000, logprob: -1 }], second: answer }),
     ).rejects.toThrow('a reference scoring')
+  })
+
+  test('at temperature 0 the likeliest token is honest and the second shows, whatever the seed', async () => {
+    const greedy = { ...job, temperature: 0 }
+    const { scorer } = scene()
+    const statisticsOf = async (tokens: ReturnType<typeof honest>) =>
+      (await scorer.score({ job: greedy, startedMs: 0, tokens, second: answer })).statistics
+    const tokens = honest(10, fill('77'), { temperature: 0 })
+    expect(new Set(tokens.map(({ id }) => id))).toEqual(new Set([0]))
+    expect((await statisticsOf(tokens)).every(({ first }) => first === 0)).toBe(true)
+    const [best] = tokens
+    if (!best) return expect.fail('no token')
+    // The second is 0.1 logit behind: half of it would have to move on each side, rounded down.
+    expect(await statisticsOf([{ ...best, id: 1 }])).toMatchObject([{ first: 499 }])
+  })
+
+  test('of several choices each has noise of its own: scored as another it shows', async () => {
+    const { scorer } = scene()
+    const tokens = honest(60, job.samplerSeed, { choice: 2 })
+    const excess = async (choice: number) => {
+      const { statistics } = await scorer.score({ job, startedMs: 0, tokens, choice, second: answer })
+      return statistics.filter(({ first }) => first > 3_000).length
+    }
+    expect(await excess(2)).toBe(0)
+    for (const other of [0, 1, 3]) expect(await excess(other)).toBeGreaterThan(15)
   })
 
   test('names the runtimes of both scorings', async () => {

@@ -386,6 +386,25 @@ test('faults that need no statistics count in full: prompt, text and end', async
   }
 }, 60_000)
 
+test('a provider that answers on behind a stop string is at fault; one that stops there is not', async () => {
+  for (const [stop, fault] of [
+    ['Japan', 'finish'],
+    ['nowhere in it', undefined],
+  ] as const) {
+    const stopping: Composer = (random, about) => {
+      const { audit, body } = compose(random, about)
+      return { audit: { ...audit, job: { ...audit.job, stop: [stop] } }, body: { ...body, stop } }
+    }
+    await using bed = await Bed.create()
+    bed.chain.jobsPosted = 25
+    await using service = await bed.start({ compose: stopping })
+    await rounds(service, 6)
+    const opened = (await pageOf(service, 0, asReader)).leaves.filter((leaf) => leaf.state === 'opened')
+    expect(opened.length).toBeGreaterThan(0)
+    for (const leaf of opened) expect(leaf.fault).toBe(fault)
+  }
+}, 60_000)
+
 test('without a calibration for the runtime audits are opened and judge nobody', async () => {
   await using bed = await Bed.create({ calibrations: [] })
   bed.scorer.statistic = bad
