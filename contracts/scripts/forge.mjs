@@ -29,11 +29,12 @@ export function packageFolder(name) {
  * Runs forge to its end. The solc shim is a Node script, so this very Node goes first on the PATH. Remappings are given
  * as absolute paths: from a relative one that leads out of the project forge names one file in two ways.
  */
-export function forge(args, options = {}) {
+export function forge(args, { env = {}, ...options } = {}) {
   return spawnSync(forgeBinary(), args, {
     cwd: fileURLToPath(new URL('..', import.meta.url)),
     env: {
       ...process.env,
+      ...env,
       PATH: `${dirname(process.execPath)}${delimiter}${process.env.PATH ?? ''}`,
       FOUNDRY_REMAPPINGS: [
         `@openzeppelin/contracts/=${packageFolder('@openzeppelin/contracts')}/`,

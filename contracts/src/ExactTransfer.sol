@@ -12,6 +12,8 @@ library ExactTransfer {
 
     function pull(IERC20 token, address from, uint256 amount) internal {
         uint256 before = token.balanceOf(address(this));
+        // `from` is the caller, or a payer whose signature of the opening was checked (Channels.openFor).
+        // slither-disable-next-line arbitrary-send-erc20
         SafeERC20.safeTransferFrom(token, from, address(this), amount);
         uint256 received = token.balanceOf(address(this)) - before;
         if (received != amount) revert InexactTransfer(address(token), amount, received);
