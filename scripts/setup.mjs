@@ -1,8 +1,8 @@
 // Makes a bare clone runnable: Node 24 from npm into .node/ where the Node at hand is older, then `npm ci` under it.
 // Uses nothing but Node >= 20 itself, because it runs before anything is installed. A second run is a few file reads.
-import { execFileSync, spawnSync } from 'node:child_process'
+import { execFileSync, spawn, spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, statfsSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { nodeBinary, nodePackage } from './node-version.mjs'
@@ -27,16 +27,49 @@ function npmCli() {
   return fail('npm was not found', 'install Node >= 20 with npm >= 10, then run the command again')
 }
 
-function npm(node, args, what) {
-  const result = spawnSync(node, [npmCli(), ...args], {
-    cwd: root,
-    encoding: 'utf8',
-    stdio: ['ignore', 'pipe', 'pipe'],
+/** What stands on the disk of this folder; npm tells nothing while it fetches and unpacks, the disk does. */
+function bytesUsed() {
+  const { blocks, bfree, bsize } = statfsSync(root)
+  return (blocks - bfree) * bsize
+}
+
+/** Shows how much was written: a moving line on a terminal, elsewhere a line every ten seconds. */
+function showBytes(expectedMegabytes) {
+  const before = bytesUsed()
+  const since = Date.now()
+  const live = process.stderr.isTTY === true
+  const timer = setInterval(
+    () => {
+      const written = Math.max(0, Math.round((bytesUsed() - before) / 1e6))
+      const seconds = Math.round((Date.now() - since) / 1000)
+      const line = `  ${written} of about ${expectedMegabytes} MB on the disk, ${seconds} s`
+      process.stderr.write(live ? `\r\u001b[K${line}` : `${line}\n`)
+    },
+    live ? 500 : 10_000,
+  )
+  return () => {
+    clearInterval(timer)
+    if (live) process.stderr.write('\r\u001b[K')
+  }
+}
+
+async function npm(node, args, what, expectedMegabytes) {
+  const done = showBytes(expectedMegabytes)
+  const { status, output } = await new Promise((resolve) => {
+    const child = spawn(node, [npmCli(), ...args], { cwd: root, stdio: ['ignore', 'pipe', 'pipe'] })
+    let output = ''
+    for (const stream of [child.stdout, child.stderr])
+      stream.setEncoding('utf8').on('data', (text) => {
+        output += text
+      })
+    child.once('error', (error) => resolve({ status: error.code, output }))
+    child.once('close', (code, signal) => resolve({ status: code ?? signal, output }))
   })
-  if (result.status !== 0) {
-    process.stderr.write(`${result.stdout ?? ''}${result.stderr ?? ''}`)
+  done()
+  if (status !== 0) {
+    process.stderr.write(output)
     fail(
-      `${what} failed (npm exit ${result.status})`,
+      `${what} failed (npm exit ${status})`,
       "see npm's own message above; check that the package registry can be reached and the disk is not full",
     )
   }
@@ -49,7 +82,7 @@ if (Number(npmVersion.split('.')[0]) < 10) fail(`npm ${npmVersion} is too old`, 
 
 if (!existsSync(nodeBinary())) {
   say(`counterfoil: fetching ${nodePackage()} (about 190 MB unpacked) ...`)
-  npm(
+  await npm(
     process.execPath,
     [
       'install',
@@ -62,6 +95,7 @@ if (!existsSync(nodeBinary())) {
       nodePackage(),
     ],
     `installing ${nodePackage()}`,
+    190,
   )
 }
 
@@ -72,7 +106,7 @@ const lock = createHash('sha256')
 const stamp = join(root, 'node_modules', '.counterfoil-lock')
 if (!existsSync(stamp) || readFileSync(stamp, 'utf8') !== lock) {
   say('counterfoil: installing packages with npm ci (about 450 MB) ...')
-  npm(nodeBinary(), ['ci', '--ignore-scripts', '--no-audit', '--no-fund'], 'npm ci')
+  await npm(nodeBinary(), ['ci', '--ignore-scripts', '--no-audit', '--no-fund'], 'npm ci', 450)
   mkdirSync(join(root, 'node_modules'), { recursive: true })
   writeFileSync(stamp, lock)
 }

@@ -18,7 +18,9 @@ function binFile(name) {
 
 const node = nodeBinary()
 if (!existsSync(node)) {
-  process.stderr.write('counterfoil: Node 24 is not set up yet\n  fix: run `node scripts/setup.mjs`\n')
+  process.stderr.write(
+    `counterfoil: Node 24 is not set up yet\n  fix: node ${join(root, 'scripts', 'setup.mjs')}\n`,
+  )
   process.exit(1)
 }
 const [first, ...rest] = process.argv.slice(2)

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import { readFileSync, statSync } from 'node:fs'
+import { Keystore } from '@counterfoil/chain'
 import { defaultModel } from '@counterfoil/models'
 import { Bytes, type Calibration, ModelManifest, Network } from '@counterfoil/protocol'
 import { z } from 'zod'
@@ -36,6 +37,7 @@ const schema = z.object({
   AUDITOR_HOST: text.default('127.0.0.1'),
   AUDITOR_PORT: integer(0, 65_535).default(0),
   AUDITOR_KEY_FILE: text,
+  COUNTERFOIL_PASSPHRASE_FILE: text.optional(),
   AUDITOR_ACCOUNTS_FILE: text,
   AUDITOR_DATA: text,
   AUDITOR_STORE: text,
@@ -89,6 +91,10 @@ export function load(env: Env = process.env): DaemonConfig {
   const sourced = set.AUDITOR_MODELS_FILE
     ? file(env, 'AUDITOR_MODELS_FILE', (content) => readModels(JSON.parse(content)))
     : [defaultModel]
+  const passphrase =
+    set.COUNTERFOIL_PASSPHRASE_FILE === undefined
+      ? undefined
+      : file(env, 'COUNTERFOIL_PASSPHRASE_FILE', (content) => content.split('\n')[0], 'secret')
   return {
     host: set.AUDITOR_HOST,
     port: set.AUDITOR_PORT,
@@ -103,7 +109,12 @@ export function load(env: Env = process.env): DaemonConfig {
     modelBytesMax: set.AUDITOR_MODEL_BYTES_MAX,
     readers: set.AUDITOR_READERS_FILE ? file(env, 'AUDITOR_READERS_FILE', readTokens, 'secret') : [],
     logLevel: set.LOG_LEVEL,
-    privateKey: file(env, 'AUDITOR_KEY_FILE', privateKey, 'secret'),
+    privateKey: file(
+      env,
+      'AUDITOR_KEY_FILE',
+      (content) => privateKey(Keystore.open(content, passphrase)),
+      'secret',
+    ),
     storeDir: set.AUDITOR_STORE,
     threads: set.AUDITOR_THREADS,
     sourced,

@@ -47,3 +47,12 @@ export const answerSeconds = 86_400n
 export const demandWindowSeconds = 28n * 86_400n
 /** One unit of the stable coin: ten times the gas of an answer on the chains we mean. */
 export const demandBondMicros = 1_000_000n
+
+/** scrypt with 2^17, 8, 1 takes 128 MB and about half a second: OWASP's least for keys that a person's words protect. */
+export const scryptCost = 131_072
+/** What a file may ask for: 2^20 x 8 is 1 GB. EIP-2335's own example asks for 2^18. */
+export const scryptCostMax = 1_048_576
+export const scryptBlockMax = 8
+export const scryptParallelMax = 4
+/** A PEM of an EC key has 241 bytes. */
+export const secretBytesMax = 4_096

@@ -1,43 +1,17 @@
 // A provider and a gateway of other people join a network that `foil up` started, each from a home of its own.
-import { type ChildProcess, spawn } from 'node:child_process'
 import { existsSync, readdirSync, readFileSync, symlinkSync } from 'node:fs'
 import { join } from 'node:path'
 import { defaultModel, defaultStoreDir, pull, Store } from '@counterfoil/models'
 import { Ports } from '@counterfoil/testnet'
-import { beforeAll, expect, onTestFinished, test } from 'vitest'
-import { foil, home, main } from './Foil.ts'
+import { beforeAll, expect, test } from 'vitest'
+import { foil, home } from './Foil.ts'
+import { stays } from './Stays.ts'
 
 const storeDir = defaultStoreDir(process.env)
 
 beforeAll(async () => {
   await pull(await Store.open({ dir: storeDir }), defaultModel)
 }, 300_000)
-
-/** Starts a command that stays, and resolves with its one document. */
-async function stays<T>(dir: string, args: readonly string[]): Promise<{ child: ChildProcess; said: T }> {
-  const child = spawn(process.execPath, ['--conditions=source', main, ...args, '--json'], {
-    env: { PATH: process.env.PATH, COUNTERFOIL_HOME: dir },
-    stdio: ['ignore', 'pipe', 'pipe'],
-  })
-  const ended = new Promise<number | null>((resolve) => child.once('close', resolve))
-  onTestFinished(async () => {
-    child.kill('SIGKILL') // what it started is on its leash
-    await ended
-  })
-  let stderr = ''
-  child.stderr.setEncoding('utf8').on('data', (chunk: string) => {
-    stderr += chunk
-  })
-  const said = await new Promise<T>((resolve, reject) => {
-    let stdout = ''
-    child.stdout.setEncoding('utf8').on('data', (chunk: string) => {
-      stdout += chunk
-      if (stdout.endsWith('\n}\n')) resolve(JSON.parse(stdout) as T)
-    })
-    void ended.then((code) => reject(new Error(`${args[0]} ended with ${code}: ${stderr}`)))
-  })
-  return { child, said }
-}
 
 function homeWithModel() {
   const own = home()

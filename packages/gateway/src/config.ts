@@ -1,5 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { Keystore } from '@counterfoil/chain'
 import { Bytes, Calibration, Network, SampledParams } from '@counterfoil/protocol'
 import { z } from 'zod'
 import * as AuditParams from './audit/Params.ts'
@@ -38,6 +39,10 @@ const schema = z.object({
   GATEWAY_KEY_FILE: z
     .string({ error: "must name the file of the key that signs the channels' vouchers" })
     .min(1),
+  COUNTERFOIL_PASSPHRASE_FILE: z
+    .string()
+    .min(1, 'must name the file whose first line opens the key file')
+    .optional(),
   GATEWAY_CHANNELS: z
     .string({ error: 'must list the ids of open channels, separated by commas' })
     .transform((text) => text.split(',').map((one) => one.trim()))
@@ -68,7 +73,7 @@ const schema = z.object({
 
 /** The one place that reads the environment; what is wrong there is said all at once. */
 export function fromEnvironment(environment: NodeJS.ProcessEnv = process.env): Config {
-  const read = schema.safeParse(environment)
+  const read = schema.safeParse({ ...environment, DATABASE_URL: databaseUrl(environment) })
   if (!read.success)
     throw new ConfigError(
       read.error.issues.map(({ path, message }) => {
@@ -79,6 +84,10 @@ export function fromEnvironment(environment: NodeJS.ProcessEnv = process.env): C
       }),
     )
   const values = read.data
+  const passphrase =
+    values.COUNTERFOIL_PASSPHRASE_FILE === undefined
+      ? undefined
+      : file('COUNTERFOIL_PASSPHRASE_FILE', values.COUNTERFOIL_PASSPHRASE_FILE, (text) => text.split('\n')[0])
   return {
     network: file('COUNTERFOIL_NETWORK', values.COUNTERFOIL_NETWORK, (text) =>
       Network.fromJson(JSON.parse(text)),
@@ -87,7 +96,7 @@ export function fromEnvironment(environment: NodeJS.ProcessEnv = process.env): C
     port: values.GATEWAY_PORT,
     databaseUrl: values.DATABASE_URL,
     privateKey: file('GATEWAY_KEY_FILE', values.GATEWAY_KEY_FILE, (text) => {
-      const key = text.trim()
+      const key = Keystore.open(text, passphrase).trim()
       if (!Bytes.isHex(key, 32)) throw new Error('it must hold 0x and 64 lower-case hexadecimal digits')
       return Bytes.fromHex(key)
     }),
@@ -129,6 +138,14 @@ function readCalibrations(dir: string): Trust.Trust['calibrations'] {
   return Trust.distinct(
     paths.map((one) => file(name, join(dir, one), (text) => Calibration.decode(JSON.parse(text)))),
   )
+}
+
+/** From its file, where that is named: every process of a user can read the environment of the others. */
+function databaseUrl(environment: NodeJS.ProcessEnv): string | undefined {
+  const path = environment.DATABASE_URL_FILE
+  return environment.DATABASE_URL || path === undefined
+    ? environment.DATABASE_URL
+    : file('DATABASE_URL_FILE', path, (text) => text.trim())
 }
 
 function file<T>(name: string, path: string, read: (text: string) => T): T {

@@ -20,6 +20,7 @@ export type Signer = {
 /** The keys that this provider signs with: one for new offers, and those whose offers are still honoured. */
 export type KeyRing = {
   readonly dataDir: string
+  readonly passphrase?: string | undefined
   readonly store: Store.Store
   readonly chain: Chain
   readonly time: ChainTime.ChainTime
@@ -36,8 +37,8 @@ export type KeyRing = {
  * use its numbers again: its keys are abandoned and a new one is made and registered. Throws while the chain is away.
  */
 export async function open(from: Omit<KeyRing, 'signers' | 'current'>): Promise<KeyRing> {
-  const { store, dataDir, configured } = from
-  const candidates = [configured, ...KeyFiles.list(dataDir)]
+  const { store, dataDir, passphrase, configured } = from
+  const candidates = [configured, ...KeyFiles.list(dataDir, passphrase)]
   if (store.restored) {
     const known = new Set([...candidates.map(({ keyId }) => keyId), ...Batches.keys(store)])
     for (const keyId of known) Abandoned.put(store, keyId, 'restored')
@@ -97,13 +98,13 @@ export async function renew(ring: KeyRing): Promise<void> {
 
 /** A key that was made and not registered before we died is registered now; else a new one is made. */
 async function make(ring: Omit<KeyRing, 'signers' | 'current'>): Promise<Signer> {
-  const { store, dataDir, chain, configured } = ring
-  const made = KeyFiles.list(dataDir).find(
+  const { store, dataDir, passphrase, chain, configured } = ring
+  const made = KeyFiles.list(dataDir, passphrase).find(
     ({ keyId }) =>
       keyId !== configured.keyId && !Abandoned.has(store, keyId) && !Batches.keys(store).includes(keyId),
   )
   const unused = made && (await chain.keyEnd(made.keyId)) === undefined ? made : undefined
-  const key = unused ?? KeyFiles.make(dataDir)
+  const key = unused ?? KeyFiles.make(dataDir, passphrase)
   const notBefore = ChainTime.seconds(ring.time)
   const validity = { notBefore, notAfter: notBefore + Params.keyValiditySeconds }
   const domain = Network.domain(ring.network)

@@ -46,6 +46,7 @@ export async function assemble(store: Store.Store, config: Config, ports: Servic
   const time = await ChainTime.create(chain, clock)
   const ring = await KeyRing.open({
     dataDir: config.dataDir,
+    passphrase: config.passphrase,
     store,
     chain,
     time,

@@ -1,4 +1,5 @@
 import { readFileSync, statSync } from 'node:fs'
+import { Keystore } from '@counterfoil/chain'
 import { Bytes, Network } from '@counterfoil/protocol'
 import { z } from 'zod'
 import * as SigningKey from './SigningKey.ts'
@@ -32,6 +33,7 @@ const schema = z.object({
   PROVIDER_PORT: integer(0, 65_535).default(0),
   PROVIDER_KEY_FILE: text,
   PROVIDER_RECEIPT_KEY_FILE: text,
+  COUNTERFOIL_PASSPHRASE_FILE: text.optional(),
   PROVIDER_DATA: text,
   PROVIDER_STORE: text,
   PROVIDER_MODEL: z.custom<Bytes.Hex>(
@@ -61,6 +63,7 @@ const fixes: Readonly<Record<string, string>> = {
   COUNTERFOIL_NETWORK: 'set it to the path of a network.json',
   PROVIDER_KEY_FILE: "set it to a file with the provider's EVM key, 0x and 64 hexadecimal digits",
   PROVIDER_RECEIPT_KEY_FILE: 'set it to a PKCS #8 PEM file with a P-256 key',
+  COUNTERFOIL_PASSPHRASE_FILE: 'set it to a file whose first line opens the key files, or leave it out',
   PROVIDER_DATA: 'set it to a folder of its own',
   PROVIDER_STORE: 'set it to the folder of the model store',
   PROVIDER_MODEL: 'set it to the id of a model in the store',
@@ -79,11 +82,16 @@ export function load(env: Readonly<Record<string, string | undefined>> = process
   }
   const set = parsed.data
   const [prompt, cached, output] = set.PROVIDER_PRICES
+  const passphrase =
+    set.COUNTERFOIL_PASSPHRASE_FILE === undefined
+      ? undefined
+      : file(env, 'COUNTERFOIL_PASSPHRASE_FILE', firstLine, 'secret')
   return {
     host: set.PROVIDER_HOST,
     port: set.PROVIDER_PORT,
     network: file(env, 'COUNTERFOIL_NETWORK', (content) => Network.fromJson(JSON.parse(content))),
     dataDir: set.PROVIDER_DATA,
+    passphrase,
     prices: { prompt, cached, output },
     creditJobs: set.PROVIDER_CREDIT_JOBS,
     drainMs: set.PROVIDER_DRAIN_SECONDS * 1000,
@@ -93,8 +101,18 @@ export function load(env: Readonly<Record<string, string | undefined>> = process
       atExit: set.PROVIDER_REDEEM_AT_EXIT === 'true',
     },
     logLevel: set.LOG_LEVEL,
-    privateKey: file(env, 'PROVIDER_KEY_FILE', privateKey, 'secret'),
-    key: file(env, 'PROVIDER_RECEIPT_KEY_FILE', SigningKey.fromPem, 'secret'),
+    privateKey: file(
+      env,
+      'PROVIDER_KEY_FILE',
+      (content) => privateKey(Keystore.open(content, passphrase)),
+      'secret',
+    ),
+    key: file(
+      env,
+      'PROVIDER_RECEIPT_KEY_FILE',
+      (content) => SigningKey.fromPem(Keystore.open(content, passphrase)),
+      'secret',
+    ),
     storeDir: set.PROVIDER_STORE,
     model: set.PROVIDER_MODEL,
     engine: {
@@ -103,6 +121,12 @@ export function load(env: Readonly<Record<string, string | undefined>> = process
       contextLength: set.PROVIDER_CONTEXT,
     },
   }
+}
+
+function firstLine(content: string): string {
+  const [line = ''] = content.split('\n')
+  if (line.trim() === '') throw new Error('its first line is empty, and that is the passphrase')
+  return line
 }
 
 function privateKey(content: string): Bytes.Hex {

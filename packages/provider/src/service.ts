@@ -26,6 +26,8 @@ export type Config = {
   readonly network: Network.Network
   /** Folder of the store. */
   readonly dataDir: string
+  /** Encrypts the receipt keys that the provider makes, and opens them. */
+  readonly passphrase?: string | undefined
   readonly prices: Offer.Prices
   readonly creditJobs: number
   /** Running answers may end within this when the daemon stops; by default as `Params` say. */

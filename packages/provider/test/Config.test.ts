@@ -1,7 +1,8 @@
-import { generateKeyPairSync } from 'node:crypto'
+import { generateKeyPairSync, randomBytes } from 'node:crypto'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { Keystore } from '@counterfoil/chain'
 import { Bytes, Offer, P256, p256Noble } from '@counterfoil/protocol'
 import { afterAll, expect, test } from 'vitest'
 import { ConfigError, load } from '../src/config.ts'
@@ -54,6 +55,26 @@ const wrong: readonly [string, string | undefined, RegExp][] = [
 test.each(wrong)('%s = %s is refused with the value and the fix', (name, value, message) => {
   expect(() => load({ ...env, [name]: value })).toThrow(ConfigError)
   expect(() => load({ ...env, [name]: value })).toThrow(message)
+})
+
+test('keystores are opened with the passphrase, and refused without', () => {
+  const random = (bytes: number) => Uint8Array.from(randomBytes(bytes))
+  const encrypted = {
+    ...env,
+    PROVIDER_KEY_FILE: write('provider.keystore', Keystore.encrypt(`0x${'11'.repeat(32)}`, 'words', random)),
+    PROVIDER_RECEIPT_KEY_FILE: write('receipt.keystore', Keystore.encrypt(newPem(), 'words', random)),
+  }
+  const passphrase = (text: string, mode = 0o600) => ({
+    COUNTERFOIL_PASSPHRASE_FILE: write(`${text.trim()}.${mode}`, text, mode),
+  })
+  expect(load({ ...encrypted, ...passphrase('words\n') })).toMatchObject({
+    privateKey: `0x${'11'.repeat(32)}`,
+    passphrase: 'words',
+  })
+  expect(() => load(encrypted)).toThrow(/PROVIDER_KEY_FILE.*it is encrypted; set COUNTERFOIL_PASSPHRASE_FILE/)
+  expect(() => load({ ...encrypted, ...passphrase('others\n') })).toThrow(/does not open it/)
+  expect(() => load({ ...encrypted, ...passphrase('words\n', 0o644) })).toThrow(/chmod 600/)
+  expect(() => load({ ...encrypted, ...passphrase('\n') })).toThrow(/first line is empty/)
 })
 
 test('a receipt key signs with low s, and is of P-256', async () => {

@@ -187,7 +187,7 @@ async function start(
       log: log('gateway'),
       env: {
         COUNTERFOIL_NETWORK: networkFile,
-        DATABASE_URL: databaseUrl,
+        DATABASE_URL_FILE: Secrets.databaseUrl(keys, databaseUrl),
         GATEWAY_PORT: String(port),
         GATEWAY_KEY_FILE: join(keys, 'gateway.key'),
         GATEWAY_CHANNELS: channels.join(','),

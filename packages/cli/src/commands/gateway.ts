@@ -1,4 +1,4 @@
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Channels, connectWallet, type Wallet } from '@counterfoil/chain'
 import { ApiKeys, openDatabase } from '@counterfoil/gateway'
@@ -56,8 +56,8 @@ export function gateway(): Command {
 }
 
 async function run(setting: Setting, options: Options): Promise<undefined> {
-  const { home, terminal } = setting
-  const network = Home.readNetwork(options.network)
+  const { home, folder, terminal } = setting
+  const network = Home.readNetwork(resolve(folder, options.network))
   await Running.stay(setting, async (keep) => {
     Home.keepNetwork(home, network)
     const keys = Home.paths.keys(home)
@@ -84,7 +84,7 @@ async function run(setting: Setting, options: Options): Promise<undefined> {
         log: log('gateway'),
         env: {
           COUNTERFOIL_NETWORK: Home.paths.network(home),
-          DATABASE_URL: databaseUrl,
+          DATABASE_URL_FILE: Secrets.databaseUrl(keys, databaseUrl),
           GATEWAY_HOST: options.host,
           GATEWAY_PORT: String(port),
           GATEWAY_KEY_FILE: join(keys, 'gateway.key'),

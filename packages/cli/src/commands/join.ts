@@ -1,4 +1,4 @@
-import { join as joinPath } from 'node:path'
+import { join as joinPath, resolve } from 'node:path'
 import { connectWallet, Providers } from '@counterfoil/chain'
 import { defaultModel, pull, Store } from '@counterfoil/models'
 import { type Bytes, ModelManifest } from '@counterfoil/protocol'
@@ -56,8 +56,8 @@ export function join(): Command {
 }
 
 async function run(setting: Setting, options: Options): Promise<undefined> {
-  const { home, terminal } = setting
-  const network = Home.readNetwork(options.network)
+  const { home, folder, terminal } = setting
+  const network = Home.readNetwork(resolve(folder, options.network))
   const endpoint = options.endpoint === undefined ? undefined : assertEndpoint(options.endpoint)
   await Running.stay(setting, async (keep) => {
     Home.keepNetwork(home, network)

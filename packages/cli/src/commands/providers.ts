@@ -1,3 +1,4 @@
+import { resolve } from 'node:path'
 import { Command } from 'commander'
 import * as Home from '../Home.ts'
 import * as Offers from '../Offers.ts'
@@ -11,8 +12,8 @@ export function providers(): Command {
     .action(action<{ readonly network?: string }, []>(run))
 }
 
-async function run({ home, terminal }: Setting, { network: file }: { readonly network?: string }) {
-  const network = file === undefined ? Home.network(home) : Home.readNetwork(file)
+async function run({ home, folder, terminal }: Setting, { network: file }: { readonly network?: string }) {
+  const network = file === undefined ? Home.network(home) : Home.readNetwork(resolve(folder, file))
   const sellers = await Offers.sellers(network)
   if (terminal.json) {
     terminal.document({
