@@ -5,11 +5,12 @@ import * as Params from './Params.ts'
 import type { Row } from './Row.ts'
 import * as Table from './Table.ts'
 
-// npm run bench -- [--quick] [--only receipts,provider,gateway,durability,network] [--json | --write]
+// npm run bench -- [--quick] [--only receipts,provider,gateway,balances,durability,network] [--json | --write]
 // One table; with --write it goes into BENCH.md, and all figures into bench.json beside it.
 
 const sections = {
   gateway: async () => (await import('./gateway.ts')).run,
+  balances: async () => (await import('./balances.ts')).run,
   provider: async () => (await import('./provider.ts')).run,
   receipts: async () => (await import('./verify.ts')).run,
   durability: async () => (await import('./durability.ts')).run,

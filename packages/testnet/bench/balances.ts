@@ -1,0 +1,138 @@
+import { generateKeyPairSync, randomBytes, sign } from 'node:crypto'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { ApiKeys, openDatabase } from '@counterfoil/gateway'
+import { Bytes, Claim, Job, Nonce, P256, type Transcript } from '@counterfoil/protocol'
+import * as Leases from '../../gateway/src/ledger/Leases.ts'
+import type * as Ledger from '../../gateway/src/ledger/Ledger.ts'
+import * as LedgerRows from '../../gateway/src/ledger/Rows.ts'
+import * as Postgres from '../src/Postgres.ts'
+import * as FakeAnswer from './FakeAnswer.ts'
+import * as Params from './Params.ts'
+import * as Rounds from './Rounds.ts'
+import * as Row from './Row.ts'
+
+const section = 'Balances'
+
+/**
+ * One key's balance under 16 writers: each holds a worst case, with its request written to the journal, and settles it, with
+ * an answer of 50 tokens kept. Durable at both steps, in a real database; only HTTP and the provider are left out.
+ */
+export async function run(mode: Params.Mode): Promise<readonly Row.Row[]> {
+  const dir = mkdtempSync(join(tmpdir(), 'counterfoil-balances-'))
+  const server = await Postgres.create({ dir: join(dir, 'postgres'), log: join(dir, 'postgres.log') })
+  try {
+    await using opened = await openDatabase(server.url)
+    let statements = 0
+    const database = opened.withPlugin({
+      transformQuery({ node }) {
+        statements += 1
+        return node
+      },
+      transformResult: async ({ result }) => result,
+    })
+    const { id: keyId } = await ApiKeys.create(opened, { name: 'bench', balance: 10n ** 15n })
+    const owner = 1n
+    const ledgers = {
+      'its row locked for each request': LedgerRows.create(database),
+      'leased in slices, written in groups': Leases.create({
+        ...{ database, owner, monotonicMs: () => performance.now() },
+        alive: async () => new Set([owner]),
+      }),
+    }
+    const sample = transcript()
+    const arm = (ledger: Ledger.Ledger) => async () => {
+      const before = { statements, cpu: process.cpuUsage() }
+      const { count, seconds } = await load(ledger, keyId, sample, mode.gateway.seconds)
+      const { user, system } = process.cpuUsage(before.cpu)
+      return {
+        rate: count / seconds,
+        statements: (statements - before.statements) / count,
+        cpuMs: (user + system) / 1000 / count,
+      }
+    }
+    const arms = Object.entries(ledgers).map(([name, ledger]) => [name, arm(ledger)] as const)
+    const samples = await Rounds.interleave(
+      Object.fromEntries(arms) as Record<keyof typeof ledgers, ReturnType<typeof arm>>,
+      { warmup: mode.warmup, rounds: mode.gateway.rounds },
+    )
+    const [first] = Object.keys(ledgers) as (keyof typeof ledgers)[]
+    if (!first) throw new Error('no ledger')
+    return [
+      { name: 'rate', metric: 'held and settled', unit: 'requests/s' },
+      { name: 'statements', metric: 'statements', unit: 'a request' },
+      { name: 'cpuMs', metric: 'processor time of the writers', unit: 'ms a request' },
+    ].flatMap(({ name, metric, unit }) =>
+      Row.compare(
+        (what) => ({ section, what: `one key, 16 writers, ${what}`, metric, unit }),
+        Rounds.metric(samples, name as 'rate'),
+        first,
+      ),
+    )
+  } finally {
+    await server.stop()
+    rmSync(dir, { recursive: true })
+  }
+}
+
+async function load(ledger: Ledger.Ledger, keyId: string, sample: Transcript.Transcript, seconds: number) {
+  const job = JSON.stringify(sample.job)
+  const offer = JSON.stringify(sample.offer, (_, value) => (typeof value === 'bigint' ? `${value}` : value))
+  const { claim } = sample.receipt
+  const start = performance.now()
+  const deadline = start + seconds * 1000
+  let count = 0
+  async function write(): Promise<void> {
+    while (performance.now() < deadline) {
+      const request = digest()
+      const entry = { request, keyId, idempotencyKey: undefined, nonce: digest(), job, label: 'bench' }
+      const begun = await ledger.begin(
+        { ...entry, nonceFrom: 'gateway' },
+        { provider: claim.provider, channel: claim.channel, offer, epoch: 1n, owner: 1n, reserved: 1_000n },
+      )
+      if (begun.kind !== 'begun') throw new Error(`a request was not begun: ${begun.kind}`)
+      const receipt = { ...sample.receipt, claim: { ...claim, request } }
+      const settled = await ledger.accept({ attemptId: begun.attemptId, transcript: { ...sample, receipt } })
+      if (settled.kind !== 'accepted') throw new Error(`a claim was not accepted: ${settled.reason}`)
+      count += 1
+    }
+  }
+  await Promise.all(Array.from({ length: Params.connections }, write))
+  return { count, seconds: (performance.now() - start) / 1000 }
+}
+
+function transcript(): Transcript.Transcript {
+  const { privateKey, publicKey: point } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
+  const { x = '', y = '' } = point.export({ format: 'jwk' })
+  const publicKey = Bytes.toHex(
+    Bytes.concat(Uint8Array.of(4), Buffer.from(x, 'base64url'), Buffer.from(y, 'base64url')),
+  )
+  const signed = (message: Uint8Array) =>
+    Bytes.toHex(P256.toLowS(sign('sha256', message, { key: privateKey, dsaEncoding: 'ieee-p1363' })))
+  const seat = FakeAnswer.seat({
+    domain: Claim.domain(31_337, `0x${'50'.repeat(20)}`),
+    provider: `0x${'90'.repeat(20)}`,
+    model: `0x${'3d'.repeat(32)}`,
+    key: { path: '', publicKey, sign: signed },
+  })
+  const nonce = digest()
+  const job = Job.decode({
+    ...{ schema: 'counterfoil/job/1', model: seat.signedOffer.offer.model, maxTokens: Params.answerTokens },
+    messages: [{ role: 'user', content: 'Tell me everything you know about lighthouses, please.' }],
+    ...{ samplerSeed: Nonce.samplerSeed(nonce), temperature: 1, topP: 1, stop: [] },
+    ...{ logprobs: false, topLogprobs: 0 },
+  })
+  const place = { sequence: 1n, epoch: 1n }
+  const { receipt, output, trace } = FakeAnswer.end(
+    seat,
+    { channel: Bytes.zero32, offer: Bytes.zero32, job, nonce },
+    place,
+  )
+  const salts = Nonce.salts(nonce)
+  return { receipt, job, output, salts, trace, offer: seat.signedOffer, nonceFrom: 'gateway' }
+}
+
+function digest(): Bytes.Hex {
+  return Bytes.toHex(new Uint8Array(randomBytes(32)))
+}
