@@ -1,7 +1,15 @@
 import { assertHistory, RecheckError, type Retraced, retrace } from '@counterfoil/auditor'
 import { Audits, connect, Keys, Time } from '@counterfoil/chain'
 import { defaultModel } from '@counterfoil/models'
-import { AuditPage, AuditParams, type Bytes, Calibration, History, type Network } from '@counterfoil/protocol'
+import {
+  AuditPage,
+  AuditParams,
+  type Bytes,
+  Calibration,
+  Decode,
+  History,
+  type Network,
+} from '@counterfoil/protocol'
 import { webCryptoP256 } from '@counterfoil/sdk'
 import * as Beacon from './Beacon.ts'
 import { Failure } from './Failure.ts'
@@ -115,7 +123,13 @@ async function pageAt(base: string, number: number, get: Get): Promise<AuditPage
     if (error instanceof Failure && / answered 404: /.test(error.message)) return undefined
     throw error
   })
-  return text === undefined ? undefined : AuditPage.fromJson(json(text, url))
+  if (text === undefined) return undefined
+  try {
+    return AuditPage.fromJson(json(text, url))
+  } catch (cause) {
+    if (!(cause instanceof Decode.DecodeError)) throw cause
+    throw new RecheckError('page-invalid', `${url}: ${cause.message}`, { cause })
+  }
 }
 
 /** Reads an auditor's address, with the token of a reader where there is one. */

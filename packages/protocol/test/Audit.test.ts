@@ -189,6 +189,30 @@ describe('a page', () => {
   })
 })
 
+describe('statistics from outside', () => {
+  const at = used[0] ?? 0
+  const read = (statistics: unknown) =>
+    AuditPage.fromJson(AuditPage.toJson(withLeaf(at, { ...opened(at), statistics } as AuditPage.Opened)))
+
+  it.each([
+    ['part of a token', '0x00000000', 'length'],
+    ['a margin above 4 logits', '0x9c41000000000000', 'range'],
+    ['a log-probability margin above 4 logits', '0x000000000000ffff', 'range'],
+    ['no hexadecimal', 'NaN', 'hex'],
+    ['a list', [1, 2], 'hex'],
+  ])('%s is refused when the page is read', (_, statistics, code) => {
+    let error: unknown
+    try {
+      read(statistics)
+    } catch (thrown) {
+      error = thrown
+    }
+    expect(error).toMatchObject({ code, at: expect.stringContaining(`$.leaves[${at}].statistics`) })
+  })
+
+  it('whole tokens within 4 logits are taken', () => expect(() => read('0x9c409c40ffff9c40')).not.toThrow())
+})
+
 describe('a history from pages', () => {
   const calibration = {
     model: Example.model,

@@ -15,7 +15,7 @@ it('exports these names and no others', () => {
       "Audit: decode digest includes isUsed job leaf nonce prove request root",
       "AuditBundle: agrees fromJson isCommitted nonce toJson",
       "AuditHistory: entries strata subjects terms x",
-      "AuditPage: AuditError check faults fromJson keyIds leafOf toJson",
+      "AuditPage: AuditError check faults fromJson keyIds leafOf readStatistics toJson",
       "AuditParams: auditsMax bundleBytesMax pageBytesMax pathDigestsMax useShare xTolerancePpm",
       "Batch: deadline epochAt fromJson includes prove prover root toJson unused",
       "Bytes: HexError concat equal fromBigInt fromHex fromText isHex isWellFormed textLength toBigInt toHex zero32",

@@ -1,11 +1,10 @@
 import type * as Bytes from '../Bytes.ts'
 import * as Decode from '../Decode.ts'
-import { outputTokensMax } from '../Params.ts'
 import * as Calibration from '../sampled/Calibration.ts'
-import { ppm, statisticBytes } from '../sampled/Params.ts'
+import { ppm } from '../sampled/Params.ts'
 import * as Transcript from '../Transcript.ts'
 import * as Audit from './Audit.ts'
-import { faults } from './AuditPage.ts'
+import { faults, readStatistics } from './AuditPage.ts'
 import { auditsMax, pathDigestsMax, xTolerancePpm } from './Params.ts'
 
 const read = Decode.object(
@@ -21,7 +20,7 @@ const read = Decode.object(
     beacon: Decode.digest,
     transcript: Decode.nested(Transcript.fromJson),
     calibration: Decode.nested(Calibration.decode),
-    statistics: Decode.hexUpTo(outputTokensMax * statisticBytes),
+    statistics: readStatistics,
     x: Decode.integer(0, ppm),
   },
   { fault: Decode.literal(...faults) },

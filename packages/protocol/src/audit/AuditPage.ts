@@ -17,6 +17,15 @@ import { auditsMax } from './Params.ts'
 export const faults = ['prompt-tokens', 'text', 'finish'] as const
 export type Fault = (typeof faults)[number]
 
+const readHex = Decode.hexUpTo(outputTokensMax * statisticBytes)
+
+/** Statistics as hexadecimal; refused are parts of a token and margins that no scoring gives. */
+export function readStatistics(value: unknown, at: string): Bytes.Hex {
+  const hex = readHex(value, at)
+  Decode.nested(() => Statistic.decode(Bytes.fromHex(hex)))(value, at)
+  return hex
+}
+
 const readSealed = Decode.object({ state: Decode.literal('sealed'), leaf: Decode.digest })
 const readUnused = Decode.object({
   state: Decode.literal('unused'),
@@ -30,7 +39,7 @@ const readOpened = Decode.object(
     audit: Decode.nested(Audit.decode),
     receipt: Decode.nested(Receipt.fromJson),
     /** 8 bytes a token ({@link Statistic.encode}). */
-    statistics: Decode.hexUpTo(outputTokensMax * statisticBytes),
+    statistics: readStatistics,
     /** Whose channel paid: what the stratum `gateway` says. */
     gateway: Decode.address,
     openedAt: Decode.integer(0, Number.MAX_SAFE_INTEGER),
