@@ -1,7 +1,10 @@
 import { mkdirSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { type Bytes, Calibration, ProviderHttp } from '@counterfoil/protocol'
+import { connectWallet } from '@counterfoil/chain'
+import { type Bytes, Calibration, type Network, ProviderHttp } from '@counterfoil/protocol'
 import * as Params from './Params.ts'
+import * as Ports from './Ports.ts'
+import * as Secrets from './Secrets.ts'
 import * as State from './State.ts'
 
 // What an auditor of a development network and those who trust it share in a home: auditors.json, calibrations/.
@@ -65,4 +68,66 @@ async function runtimesAt(endpoint: string, model: Bytes.Hex): Promise<readonly 
   })
   const { offers } = ProviderHttp.readOffers(await response.json(), '$')
   return offers.flatMap(({ offer }) => (offer.model === model ? [offer.runtime] : []))
+}
+
+/** What a gateway is told of the auditor that will be started behind it, and the auditor of itself. */
+export type Prepared = {
+  readonly file: string
+  readonly calibrations: string
+  readonly token: string
+  readonly port: number
+}
+
+/** Chooses where the auditor will listen, and writes down whom to trust and by which calibrations: a gateway needs both. */
+export async function prepare(
+  home: string,
+  about: {
+    /** Of the providers of this machine. */
+    readonly ports: readonly number[]
+    readonly model: Bytes.Hex
+    readonly network: Network.Network
+  },
+): Promise<Prepared> {
+  const keys = join(home, 'keys')
+  const token = Secrets.apiKey(keys, 'auditor-reader')
+  const port = await Ports.free()
+  const { account } = connectWallet(about.network, Secrets.privateKey(keys, 'auditor'))
+  const auditor = account.address.toLowerCase() as Bytes.Hex
+  return {
+    ...{ token, port },
+    file: writeAuditors(home, [{ url: `http://127.0.0.1:${port}`, auditor, token }]),
+    calibrations: await calibrations(home, {
+      endpoints: about.ports.map((one) => `http://127.0.0.1:${one}`),
+      model: about.model,
+    }),
+  }
+}
+
+/** The environment of the auditor's daemon, without network and store. */
+export function environment(
+  home: string,
+  { port, token, calibrations: dir }: Prepared,
+  of: {
+    readonly account: { readonly baseURL: string; readonly apiKey: string }
+    readonly auditsEach?: number
+    readonly spreadSeconds?: number
+  },
+): Readonly<Record<string, string>> {
+  const file = (name: string, text: string) => {
+    const path = join(home, name)
+    State.write(path, text)
+    return path
+  }
+  return {
+    AUDITOR_PORT: String(port),
+    AUDITOR_KEY_FILE: join(home, 'keys', 'auditor.key'),
+    AUDITOR_ACCOUNTS_FILE: file('auditor-accounts.json', JSON.stringify([of.account])),
+    AUDITOR_READERS_FILE: file('auditor-readers', `${token}\n`),
+    AUDITOR_CALIBRATIONS: dir,
+    AUDITOR_DATA: join(home, 'auditor'),
+    AUDITOR_BEACON: 'prevrandao',
+    AUDITOR_MACHINES_MIN: '1',
+    AUDITOR_FLOOR: String(of.auditsEach ?? Params.auditsEach),
+    AUDITOR_SPREAD_SECONDS: String(of.spreadSeconds ?? Params.auditSpreadSeconds),
+  }
 }

@@ -14,7 +14,6 @@ import * as Ports from './Ports.ts'
 import * as Postgres from './Postgres.ts'
 import * as RunFile from './RunFile.ts'
 import * as Secrets from './Secrets.ts'
-import * as State from './State.ts'
 
 /** A step of coming up; `bytes`, `total` and `etaSeconds` where it moves bytes. */
 export type Progress = {
@@ -179,7 +178,9 @@ async function start(
       ),
     ),
   )
-  const trusted = options.auditor && (await prepareAuditor(home, { seats, modelId, network }))
+  const trusted =
+    options.auditor &&
+    (await Auditing.prepare(home, { ports: seats.map(({ port }) => port), model: modelId, network }))
   const startGateway = (port: number) =>
     Daemon.create({
       room: 'gateway',
@@ -220,7 +221,7 @@ async function start(
           name: 'auditor',
           log: log('auditor'),
           env: {
-            ...auditorEnvironment(home, { trusted, account, of: options.auditor ?? {} }),
+            ...Auditing.environment(home, trusted, { account, ...options.auditor }),
             COUNTERFOIL_NETWORK: networkFile,
             AUDITOR_STORE: storeDir,
           },
@@ -290,67 +291,6 @@ async function credit(databaseUrl: string, keys: string, name: string): Promise<
   const fresh = Secrets.renewApiKey(keys, name)
   await ensure(fresh)
   return fresh
-}
-
-type TrustedAuditor = {
-  readonly file: string
-  readonly calibrations: string
-  readonly token: string
-  readonly port: number
-}
-
-/** Chooses where the auditor will listen, and writes down whom to trust and by which calibrations: a gateway needs both. */
-async function prepareAuditor(
-  home: string,
-  about: {
-    readonly seats: readonly { readonly port: number }[]
-    readonly modelId: Bytes.Hex
-    readonly network: Network.Network
-  },
-): Promise<TrustedAuditor> {
-  const keys = join(home, 'keys')
-  const token = Secrets.apiKey(keys, 'auditor-reader')
-  const port = await Ports.free()
-  const auditor = addressOf(connectWallet(about.network, Secrets.privateKey(keys, 'auditor')))
-  return {
-    ...{ token, port },
-    file: Auditing.writeAuditors(home, [{ url: `http://127.0.0.1:${port}`, auditor, token }]),
-    calibrations: await Auditing.calibrations(home, {
-      endpoints: about.seats.map((seat) => `http://127.0.0.1:${seat.port}`),
-      model: about.modelId,
-    }),
-  }
-}
-
-function auditorEnvironment(
-  home: string,
-  {
-    trusted,
-    account,
-    of,
-  }: {
-    readonly trusted: TrustedAuditor
-    readonly account: { readonly baseURL: string; readonly apiKey: string }
-    readonly of: NonNullable<Options['auditor']>
-  },
-): Readonly<Record<string, string>> {
-  const file = (name: string, text: string) => {
-    const path = join(home, name)
-    State.write(path, text)
-    return path
-  }
-  return {
-    AUDITOR_PORT: String(trusted.port),
-    AUDITOR_KEY_FILE: join(home, 'keys', 'auditor.key'),
-    AUDITOR_ACCOUNTS_FILE: file('auditor-accounts.json', JSON.stringify([account])),
-    AUDITOR_READERS_FILE: file('auditor-readers', `${trusted.token}\n`),
-    AUDITOR_CALIBRATIONS: trusted.calibrations,
-    AUDITOR_DATA: join(home, 'auditor'),
-    AUDITOR_BEACON: 'prevrandao',
-    AUDITOR_MACHINES_MIN: '1',
-    AUDITOR_FLOOR: String(of.auditsEach ?? Params.auditsEach),
-    AUDITOR_SPREAD_SECONDS: String(of.spreadSeconds ?? Params.auditSpreadSeconds),
-  }
 }
 
 async function step<T>(options: Options, name: Progress['step'], work: () => Promise<T>): Promise<T> {
