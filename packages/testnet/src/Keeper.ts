@@ -44,19 +44,16 @@ export async function keep(options: Options): Promise<Kept> {
       if (stopping) return undefined
       options.onFall?.(exit)
       falls = performance.now() - readyAt < Params.steadyMs ? falls + 1 : 1
-      let last: Error = new FallenError(options.name, falls, exit, options.log)
+      if (falls > Params.fallsMax) return new FallenError(options.name, falls, exit, options.log)
       let next: Leashed | undefined
-      while (next === undefined) {
-        if (falls > Params.fallsMax) return last
+      for (let failures = 0; next === undefined; failures++) {
         try {
           next = await options.start()
         } catch (error) {
           if (stopping) return undefined
-          // It fell while it started: it was killed, or lacks what is itself being started again. That counts too, and it is
-          // tried again, later each time.
-          last = error instanceof Error ? error : new Error(String(error))
-          const pauseMs = Math.min(Params.restartPauseMs * 2 ** (falls - 1), Params.restartPauseMsMax)
-          falls += 1
+          // It was killed while it started, or lacks what is itself being started again: it is tried again, later each time.
+          if (failures === Params.fallsMax) return error instanceof Error ? error : new Error(String(error))
+          const pauseMs = Math.min(Params.restartPauseMs * 2 ** failures, Params.restartPauseMsMax)
           await Promise.race([wait(pauseMs), stopped.promise])
           if (stopping) return undefined
         }
