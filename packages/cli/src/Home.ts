@@ -1,6 +1,6 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { Batch, type Bytes, Key, Network, Transcript } from '@counterfoil/protocol'
+import { Batch, Bytes, Key, Network, Transcript } from '@counterfoil/protocol'
 import type { Evidence } from '@counterfoil/sdk'
 import { Failure } from './Failure.ts'
 import * as Params from './Params.ts'
@@ -25,6 +25,31 @@ export function keepTranscript(home: string, transcript: Transcript.Transcript):
   const path = paths.receipt(home, Transcript.id(transcript))
   write(path, Transcript.toJson(transcript))
   return path
+}
+
+/** Ids of the receipts that are kept. */
+export function receiptIds(home: string): readonly Bytes.Hex[] {
+  const dir = paths.receipts(home)
+  if (!existsSync(dir)) return []
+  return readdirSync(dir)
+    .map((name) => name.replace(/\.json$/, ''))
+    .filter((id) => Bytes.isHex(id, 32))
+}
+
+/** A kept transcript; undefined where its file is none: one damaged file must not hide the others. */
+export function transcript(home: string, id: Bytes.Hex): Transcript.Transcript | undefined {
+  try {
+    return Transcript.fromJson(JSON.parse(readFileSync(paths.receipt(home, id), 'utf8')))
+  } catch {
+    return undefined
+  }
+}
+
+/** Everything that is kept, readable or not. */
+export function transcripts(
+  home: string,
+): readonly { readonly id: Bytes.Hex; readonly transcript: Transcript.Transcript | undefined }[] {
+  return receiptIds(home).map((id) => ({ id, transcript: transcript(home, id) }))
 }
 
 /** The network of this home, as `up` wrote it. */

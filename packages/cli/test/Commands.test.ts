@@ -110,6 +110,11 @@ describe('a command that cannot work: cause, fix, and 1', () => {
     ],
     ['gateway, without its network', ['gateway', '--network', 'n.json'], /^foil: n\.json is not there\n/],
     ['providers, where no chain is known', ['providers'], /network\.json is not there/],
+    [
+      'doctor --money, where nothing runs',
+      ['doctor', '--money'],
+      /^foil: the books cannot be read: no network/,
+    ],
     ['keys create, where nothing runs', ['keys', 'create'], /^foil: no database is known/],
     [
       'check against what nobody knows',

@@ -97,6 +97,12 @@ test('up stays up; ask, verify, keys and a second up use it; down ends it and le
   const receipts = await foil(own.dir, ['receipts', '--json'])
   expect(JSON.parse(receipts.stdout)).toMatchObject({ kept: 2, damaged: [] })
 
+  const money = await foil(own.dir, ['doctor', '--money', '--json'])
+  expect([money.code, JSON.parse(money.stdout)]).toMatchObject([
+    0,
+    { reconciled: true, differences: [], books: { channels: 2, claims: 2, receipts: 2, answers: 2 } },
+  ])
+
   const keys = await foil(own.dir, ['keys', '--json'])
   expect(JSON.parse(keys.stdout)).toMatchObject({
     apiKeys: [{ name: 'local' }],

@@ -1,18 +1,54 @@
 import { Command } from 'commander'
+import * as Books from '../doctor/Books.ts'
 import * as Doctor from '../doctor/Doctor.ts'
 import { type ExitCode, exitCodes } from '../Failure.ts'
 import { action, type Setting } from '../Setting.ts'
 
 const help = `
-Looks and changes nothing. Each fault comes with the command that mends it.
+Looks and changes nothing. Each fault comes with the command that mends it. With --money a difference is an amount or a number that
+two books tell differently; what is under way is gone once the network is quiet.
 
 Exit codes: 0 nothing is at fault, 1 something is, 2 the command was not understood.`
 
 export function doctor(): Command {
   return new Command('doctor')
     .description('look at everything a network needs on this machine, and say how to mend what is wrong')
+    .option(
+      '--money',
+      'hold all books against each other instead: contract, channels, vouchers, claims, journals',
+    )
     .addHelpText('after', help)
-    .action(action<object, []>(run))
+    .action(
+      action<{ readonly money?: boolean }, []>((setting, { money }) =>
+        money ? reconcile(setting) : run(setting),
+      ),
+    )
+}
+
+async function reconcile(setting: Setting): Promise<ExitCode> {
+  const { terminal } = setting
+  const { findings, books } = await Books.audit(setting)
+  const of = (kind: (typeof findings)[number]['kind']) => findings.filter((one) => one.kind === kind)
+  const [differences, open, refused] = [of('difference'), of('open'), of('refused')]
+  if (terminal.json)
+    terminal.document({ reconciled: differences.length === 0, books, differences, open, refused })
+  else {
+    const { red, yellow, dim, green } = terminal.colors
+    for (const { rule, message } of differences) terminal.print(red(`x ${rule.padEnd(9)}  ${message}`))
+    for (const { rule, message } of open) terminal.print(yellow(`? ${rule.padEnd(9)}  ${message}`))
+    for (const { rule, message } of refused) terminal.print(dim(`- ${rule.padEnd(9)}  ${message}`))
+    const { channels, claims, receipts, answers } = books
+    terminal.print(
+      `${channels} channels, ${claims} claims, ${receipts} receipts and ${answers} kept answers held against each other: ` +
+        (differences.length === 0 ? green('no difference') : red(`${differences.length} differences`)) +
+        `, ${open.length} under way, ${refused.length} refused`,
+    )
+    if (differences.length > 0)
+      terminal.print(
+        'fix: keep the home as it is (cp -a), and report the lines above with it; nothing mends itself here',
+      )
+  }
+  return differences.length === 0 ? exitCodes.ok : exitCodes.failure
 }
 
 async function run(setting: Setting): Promise<ExitCode> {

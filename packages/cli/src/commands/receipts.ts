@@ -1,6 +1,4 @@
-import { existsSync, readdirSync, readFileSync } from 'node:fs'
-import { join } from 'node:path'
-import { Bytes, Transcript } from '@counterfoil/protocol'
+import type { Bytes, Transcript } from '@counterfoil/protocol'
 import { Command } from 'commander'
 import { Failure } from '../Failure.ts'
 import * as Home from '../Home.ts'
@@ -24,10 +22,8 @@ export function receipts(): Command {
   return command
 }
 
-type Kept = { readonly id: string; readonly transcript: Transcript.Transcript | undefined }
-
 async function list({ home, terminal }: Setting, { limit }: { readonly limit: number }): Promise<undefined> {
-  const all = ids(home).map((id): Kept => ({ id, transcript: load(home, id) }))
+  const all = Home.transcripts(home)
   const readable = all.flatMap(({ id, transcript }) => (transcript ? [{ id, transcript }] : []))
   const damaged = all.filter(({ transcript }) => transcript === undefined).map(({ id }) => id)
   const startedAt = ({ transcript }: { readonly transcript: Transcript.Transcript }) =>
@@ -59,7 +55,7 @@ async function list({ home, terminal }: Setting, { limit }: { readonly limit: nu
 async function show({ home, terminal }: Setting, _: object, beginning: string): Promise<undefined> {
   const id = find(home, beginning)
   const path = Home.paths.receipt(home, id)
-  const transcript = load(home, id)
+  const transcript = Home.transcript(home, id)
   if (!transcript) throw new Failure(`${path} cannot be read as a transcript`, 'move it away, or restore it')
   const slip = await Slip.of(transcript.receipt, { home })
   const { job, output, nonceFrom } = transcript
@@ -82,30 +78,11 @@ function say(terminal: Setting['terminal'], who: string, content: unknown): void
 }
 
 function find(home: string, beginning: string): Bytes.Hex {
-  const found = ids(home).filter((id) => id.startsWith(beginning.toLowerCase()))
+  const found = Home.receiptIds(home).filter((id) => id.startsWith(beginning.toLowerCase()))
   const [id] = found
-  if (id === undefined || !Bytes.isHex(id, 32))
+  if (id === undefined)
     throw new Failure(`there is no receipt ${beginning} in ${Home.paths.receipts(home)}`, 'see foil receipts')
   if (found.length > 1)
     throw new Failure(`${found.length} receipts begin with ${beginning}`, 'write more of its id')
   return id
-}
-
-function ids(home: string): readonly string[] {
-  const dir = Home.paths.receipts(home)
-  if (!existsSync(dir)) return []
-  return readdirSync(dir)
-    .filter((name) => /^0x[0-9a-f]{64}\.json$/.test(name))
-    .map((name) => name.slice(0, -'.json'.length))
-}
-
-/** Undefined where the file is not a transcript: one damaged file must not hide the others. */
-function load(home: string, id: string): Transcript.Transcript | undefined {
-  try {
-    return Transcript.fromJson(
-      JSON.parse(readFileSync(join(Home.paths.receipts(home), `${id}.json`), 'utf8')),
-    )
-  } catch {
-    return undefined
-  }
 }
