@@ -13,9 +13,9 @@ import {
 } from '@counterfoil/protocol'
 import { RecheckError } from './Recheck.ts'
 
-/** Whose audits of whom, under which calibration; `until` (seconds) where a later one took its place. */
+/** Whose audits of whom (each auditor weighs the same), under which calibration; `until` (seconds) where a later one took its place. */
 export type Subject = {
-  readonly auditor: Bytes.Hex
+  readonly auditors: readonly Bytes.Hex[]
   readonly provider: Bytes.Hex
   readonly calibration: Calibration.Calibration
   readonly until: number | undefined
@@ -24,8 +24,8 @@ export type Subject = {
 /** The chain and its beacon decide; the auditor is asked for its pages only. */
 export type RetracePorts = {
   readonly network: Network.Network
-  /** All commitments of an auditor, from the chain: one that it does not show counts as sealed. */
-  readonly commitments: (auditor: Bytes.Hex) => Promise<readonly Audit.Commitment[]>
+  /** All commitments, from the chain, in order: one that its auditor does not show counts as sealed. */
+  readonly commitments: readonly Audit.Commitment[]
   readonly page: (number: number) => Promise<AuditPage.AuditPage | undefined>
   readonly beacon: (commitment: Audit.Commitment) => Promise<Bytes.Hex | undefined>
   readonly key: (keyId: Bytes.Hex) => Promise<Key.ReceiptKey | undefined>
@@ -41,26 +41,27 @@ export type Retraced = {
 }
 
 /**
- * Computes an auditor's process about one provider again, from its pages, each checked against the chain. Nobody needs
+ * Computes the process of one provider again, from its auditors' pages, each checked against the chain. Nobody needs
  * weights for it, and nothing can be left out: what is not shown counts as X = 0.
  * @throws {RecheckError} `page-invalid` for a page that does not follow from its commitment.
- * @example const { record } = await retrace({ auditor, provider, calibration, until: undefined }, ports)
+ * @example const { record } = await retrace({ auditors: [auditor], provider, calibration, until: undefined }, ports)
  */
 export async function retrace(subject: Subject, ports: RetracePorts): Promise<Retraced> {
-  const { auditor, provider, calibration, until = Number.POSITIVE_INFINITY } = subject
-  const all = await ports.commitments(auditor)
-  const judged = all.filter(({ time }) => time >= calibration.created && time < until)
+  const { auditors, provider, calibration, until = Number.POSITIVE_INFINITY } = subject
+  const judged = ports.commitments.filter(
+    ({ auditor, time }) => auditors.includes(auditor) && time >= calibration.created && time < until,
+  )
   const entries: History.Entry[] = []
   for (const commitment of judged) {
     const page = await checked(commitment, ports)
     if (page) entries.push(...AuditHistory.entries([{ page, commitment }], { provider, calibration }))
     else
       for (let leaf = 0; leaf < commitment.count; leaf += 1)
-        entries.push({ state: 'unopened', commit: commitment.number, leaf, auditor })
+        entries.push({ state: 'unopened', commit: commitment.number, leaf, auditor: commitment.auditor })
   }
   const record = TrackRecord.fold(entries, {
     calibration,
-    stakes: [{ fromCommit: 0, stakes: new Map([[auditor, 1]]) }],
+    stakes: [{ fromCommit: 0, stakes: new Map(auditors.map((auditor) => [auditor, 1])) }],
     now: ports.now,
     windowSeconds: SampledParams.auditWindowSeconds,
   })

@@ -17,7 +17,7 @@ let bed: Bed
 let page: AuditPage.AuditPage
 let history: History.History
 let ports: RetracePorts
-const subject = () => ({ auditor, provider, calibration: bed.calibration, until: undefined })
+const subject = () => ({ auditors: [auditor], provider, calibration: bed.calibration, until: undefined })
 
 beforeAll(async () => {
   bed = await Bed.create()
@@ -31,7 +31,7 @@ beforeAll(async () => {
   history = History.decode(histories[0])
   ports = {
     network: bed.network,
-    commitments: async () => bed.chain.commitments,
+    commitments: bed.chain.commitments,
     page: async () => page,
     beacon: (commitment) => bed.chain.beacon(commitment),
     key: () => bed.chain.key(),
@@ -74,6 +74,19 @@ test('a commitment that is not shown at all counts as sealed, leaf by leaf', asy
   expect(hidden.entries).toHaveLength(bed.chain.commitments[0]?.count ?? -1)
   expect(hidden.entries.every(({ state }) => state === 'unopened')).toBe(true)
   expect(hidden.record.convictedAt).toBeUndefined()
+})
+
+test('of several auditors those are counted who are named', async () => {
+  const [own] = bed.chain.commitments
+  if (!own) return expect.fail('no commitment')
+  const other = `0x${'0e'.repeat(20)}` as const
+  const commitments = [own, { ...own, number: 1, auditor: other, count: 3 }]
+  const both = { ...ports, commitments, page: async (number: number) => (number === 0 ? page : undefined) }
+  expect((await retrace(subject(), both)).entries).toEqual(history.entries)
+  const { entries } = await retrace({ ...subject(), auditors: [auditor, other] }, both)
+  expect(entries.slice(history.entries.length)).toEqual(
+    [0, 1, 2].map((leaf) => ({ state: 'unopened', commit: 1, leaf, auditor: other })),
+  )
 })
 
 test('a calibration judges its own term only', async () => {

@@ -28,7 +28,7 @@ export async function read(
   token: string | undefined,
 ): Promise<{
   readonly processes: readonly Process[]
-  readonly bundles: AsyncIterable<string> | readonly string[]
+  readonly bundles: AsyncIterable<string | undefined> | readonly string[]
 }> {
   const get = getter(token)
   const bytesMax = AuditParams.bundleBytesMax
@@ -50,12 +50,21 @@ export async function read(
   }
 }
 
+/** The bundle of each claim; undefined where it is not served: a gateway keeps those that led to a conviction. */
 async function* bundlesOf(
   base: string,
   claims: readonly Bytes.Hex[],
   get: Get,
-): AsyncGenerator<string, void> {
-  for (const claim of claims) yield await get(`${base}/v1/bundles/${claim}`, AuditParams.bundleBytesMax)
+): AsyncGenerator<string | undefined, void> {
+  for (const claim of claims)
+    yield await ifThere(get(`${base}/v1/bundles/${claim}`, AuditParams.bundleBytesMax))
+}
+
+async function ifThere(text: Promise<string>): Promise<string | undefined> {
+  return text.catch((error: unknown) => {
+    if (error instanceof Failure && / answered 404: /.test(error.message)) return undefined
+    throw error
+  })
 }
 
 async function retraceAll(
@@ -82,17 +91,17 @@ async function retraceAll(
   const processes: Process[] = []
   for (const [i, history] of histories.entries()) {
     const calibration = calibrations[i]
-    const auditor = history.entries[0]?.auditor
-    if (!calibration || auditor === undefined) continue
+    if (!calibration) continue
+    const auditors = [...new Set(history.entries.map(({ auditor }) => auditor))]
     const later = calibrations.filter(
       ({ runtime, created }) => runtime === calibration.runtime && created > calibration.created,
     )
     const until = later.length > 0 ? Math.min(...later.map(({ created }) => created)) : undefined
     const retraced = await retrace(
-      { auditor, provider: history.provider, calibration, until },
+      { auditors, provider: history.provider, calibration, until },
       {
         network,
-        commitments: async () => commitments.filter((one) => one.auditor === auditor),
+        commitments,
         page,
         beacon: (commitment) => beacon.of(commitment),
         key: (id) => Keys.read(chain, id),
@@ -119,10 +128,7 @@ async function calibrationAt(base: string, id: Bytes.Hex, get: Get): Promise<Cal
 /** A page that is not served counts as sealed, like one whose leaves all are. */
 async function pageAt(base: string, number: number, get: Get): Promise<AuditPage.AuditPage | undefined> {
   const url = `${base}/v1/commitments/${number}`
-  const text = await get(url, AuditParams.pageBytesMax).catch((error: unknown) => {
-    if (error instanceof Failure && / answered 404: /.test(error.message)) return undefined
-    throw error
-  })
+  const text = await ifThere(get(url, AuditParams.pageBytesMax))
   if (text === undefined) return undefined
   try {
     return AuditPage.fromJson(json(text, url))

@@ -21,8 +21,8 @@ import { action, type Setting } from '../Setting.ts'
 
 const help = `
 A bundle is checked against the chain of this home's network and scored again with weights of your own; nothing of the
-auditor is believed. An address ending in /v1/histories/<provider>/<model> has the process computed again from all that
-the auditor committed to, and every audit of that history rechecked.
+auditor is believed. An address ending in /v1/histories/<provider>/<model>, of an auditor or of a gateway, has the process
+computed again from all that its auditors committed to, and every audit rechecked whose bundle is served there.
 
 Exit codes: 0 confirmed, 4 refuted, 1 it does not check or did not work, 2 the command was not understood.`
 
@@ -56,7 +56,12 @@ async function run(setting: Setting, options: Options, source: string): Promise<
     const { processes, bundles } = await AuditorSource.read(network, at(source, folder), token)
     for (const process of processes) showProcess(setting, process)
     const found: Rechecked[] = []
+    let withheld = 0
     for await (const text of bundles) {
+      if (text === undefined) {
+        withheld += 1
+        continue
+      }
       const one = await recheckBundle(parseBundle(text), {
         network,
         commitment: (number) => Audits.read(chain, number, { at: 'finalized' }),
@@ -69,13 +74,14 @@ async function run(setting: Setting, options: Options, source: string): Promise<
       show(setting, one)
     }
     const isRefuted = found.some(({ outcome }) => outcome === 'refuted')
-    if (terminal.json)
-      terminal.document({
-        outcome: isRefuted ? 'refuted' : 'confirmed',
-        audits: found,
-        processes: processes.map(summary),
-      })
-    else terminal.print(`${found.length} audits, ${isRefuted ? 'not all confirmed' : 'all confirmed'}`)
+    if (terminal.json) {
+      // Without a bundle nobody scored anything: then only the process was computed again.
+      const outcome = isRefuted ? 'refuted' : found.length > 0 ? 'confirmed' : 'retraced'
+      terminal.document({ outcome, audits: found, withheld, processes: processes.map(summary) })
+    } else {
+      if (withheld > 0) terminal.print(`${withheld} audits whose bundles are not served there`)
+      terminal.print(`${found.length} audits, ${isRefuted ? 'not all confirmed' : 'all confirmed'}`)
+    }
     return isRefuted ? exitCodes.notConsistent : exitCodes.ok
   } catch (error) {
     throw explained(error)
