@@ -1,9 +1,9 @@
 // Makes a bare clone runnable: Node 24 from npm into .node/ where the Node at hand is older, then `npm ci` under it.
 // Uses nothing but Node >= 20 itself, because it runs before anything is installed. A second run is a few file reads.
-import { execFileSync, spawn, spawnSync } from 'node:child_process'
+import { execFileSync, spawn } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { existsSync, mkdirSync, readFileSync, statfsSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { existsSync, mkdirSync, readFileSync, realpathSync, statfsSync, writeFileSync } from 'node:fs'
+import { delimiter, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { nodeBinary, nodePackage } from './node-version.mjs'
 
@@ -18,13 +18,18 @@ function say(text) {
   process.stderr.write(`${text}\n`)
 }
 
+/** npm's own script: from npm itself, behind the `npm` of the path, or beside this Node. A prefix of one's own says nothing. */
 function npmCli() {
-  const fromNpm = process.env.npm_execpath
-  if (fromNpm && existsSync(fromNpm)) return fromNpm
-  const found = spawnSync('npm', ['prefix', '-g'], { encoding: 'utf8' }).stdout?.trim()
-  const path = found ? join(found, 'lib', 'node_modules', 'npm', 'bin', 'npm-cli.js') : ''
-  if (existsSync(path)) return path
-  return fail('npm was not found', 'install Node >= 20 with npm >= 10, then run the command again')
+  const onPath = (process.env.PATH ?? '')
+    .split(delimiter)
+    .map((dir) => join(dir, 'npm'))
+    .filter((path) => existsSync(path))
+    .map((path) => realpathSync(path))
+  const beside = join(process.execPath, '..', '..', 'lib', 'node_modules', 'npm', 'bin', 'npm-cli.js')
+  const found = [process.env.npm_execpath, ...onPath, beside].find(
+    (path) => path?.endsWith('npm-cli.js') && existsSync(path),
+  )
+  return found ?? fail('npm was not found', 'install Node >= 20 with npm >= 10, then run the command again')
 }
 
 /** What stands on the disk of this folder; npm tells nothing while it fetches and unpacks, the disk does. */
