@@ -81,6 +81,7 @@ async function verifySigned(receipt: Receipt, inputs: Inputs): Promise<Verdict.V
     checkRequest(receipt.claim, inputs),
     checkAnswer(receipt.claim, inputs),
     checkTrace(receipt.claim, inputs),
+    checkLogprobs(inputs),
     await checkOffer(receipt.claim, inputs),
   ].filter((check) => check !== undefined)
   const first = checks.find((check) => check.outcome === 'fails') ?? checks[0]
@@ -193,6 +194,26 @@ function checkTrace(claim: Claim.Claim, { trace, salts, offer }: Inputs): Check 
       'trace-mismatch',
       `the trace has ${length} tokens, the claim bills ${claim.usage.outputTokens}`,
     )
+  return undefined
+}
+
+/** Every log-probability of the answer is that of a sampled token, in order; control tokens, which have no text, have none. */
+function checkLogprobs({ output, trace }: Inputs): Check {
+  if (!output?.choices.some((choice) => choice.logprobs) || !trace) return undefined
+  const traced = Trace.decode(trace)
+  for (const [i, { logprobs = [] }] of output.choices.entries()) {
+    const tokens = traced[i] ?? []
+    let next = 0
+    for (const [j, { logprob }] of logprobs.entries()) {
+      while (next < tokens.length && tokens[next]?.logprob !== logprob) next += 1
+      if (next === tokens.length)
+        return wrong(
+          'output-mismatch',
+          `log-probability ${j} of the output, ${logprob}, is not one of the trace`,
+        )
+      next += 1
+    }
+  }
   return undefined
 }
 

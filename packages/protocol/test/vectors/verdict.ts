@@ -75,6 +75,17 @@ function answers(change: Partial<Output.Output>): World {
   return claims({ answer: Output.digest(output, Example.salts.answer) }, { output })
 }
 
+/** An answer that shows the log-probabilities of its trace, one of them changed. */
+function tells(change?: { readonly at: number; readonly logprob: number }): World {
+  const logprobs = Example.tokens.slice(0, -1).map((token, i) => ({
+    token: 'x',
+    bytes: '0x78' as const,
+    logprob: i === change?.at ? change.logprob : token.logprob || 0,
+    top: [],
+  }))
+  return answers({ choices: Example.output.choices.map((one) => ({ ...one, logprobs })) })
+}
+
 /** A job of one empty message, which can have 64 prompt tokens at most. */
 function billsPrompt(promptTokens: number): World {
   const job: Job.Job = { ...Example.job, messages: [{ role: 'user', content: '' }] }
@@ -334,6 +345,9 @@ const rows: readonly Row[] = [
     fails('output-mismatch'),
     'holds',
   ],
+  ['log-probabilities of all tokens but the last', tells(), 'holds', 'holds'],
+  ['a log-probability that no token had', tells({ at: 38, logprob: -1 }), fails('output-mismatch'), 'holds'],
+  ['log-probabilities in another order', tells({ at: 1, logprob: -262 }), fails('output-mismatch'), 'holds'],
   [
     'another trace',
     { ...honest, trace: Trace.encode([Example.tokens.with(39, { id: 1, logprob: 0 })]) },
