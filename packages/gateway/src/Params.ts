@@ -68,6 +68,10 @@ export const bodyBytesMax = 1_048_576
 export const headerBytesMax = 16_384
 /** Sockets in all; those above it are closed at once. */
 export const connectionsMax = 10_000
+/** Sockets at the operator's door: a few scrapers. */
+export const adminConnectionsMax = 16
+/** Characters of the operator's token, at least: 128 bits in hexadecimal. */
+export const adminTokenCharsMin = 32
 /** Sockets that one key may have open; a browser opens 6, a busy server some dozens. */
 export const connectionsPerKeyMax = 256
 /** Requests of one key at work at once. */

@@ -117,7 +117,9 @@ async function serve(context: Context, request: IncomingMessage, response: Serve
       response.destroy()
       return
     }
-    Http.sendRefusal(response, Reply.refusalOf(error, context.events))
+    const refusal = Reply.refusalOf(error, context.events)
+    context.events.refused(refusal.code)
+    Http.sendRefusal(response, refusal)
   }
 }
 

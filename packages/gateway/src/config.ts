@@ -1,8 +1,9 @@
-import { readdirSync, readFileSync } from 'node:fs'
+import { readdirSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { Keystore } from '@counterfoil/chain'
 import { Bytes, Calibration, Network, SampledParams } from '@counterfoil/protocol'
 import { z } from 'zod'
+import type * as Admin from './Admin.ts'
 import * as AuditParams from './audit/Params.ts'
 import * as Trust from './audit/Trust.ts'
 import * as Params from './Params.ts'
@@ -18,6 +19,8 @@ export type Config = {
   readonly channels: readonly Bytes.Hex[]
   readonly logLevel: string
   readonly limits: Params.Limits
+  /** Where metrics are shown, and to whom; nowhere where left out. */
+  readonly admin?: Admin.Options
   /** Auditors whose findings it acts on; nobody's where left out. */
   readonly trust?: Trust.Trust
 }
@@ -36,6 +39,14 @@ const schema = z.object({
   DATABASE_URL: z
     .string({ error: 'must be the Postgres to use, postgres://user:password@host:port/database' })
     .regex(/^postgres(ql)?:\/\//, 'must begin with postgres://'),
+  GATEWAY_ADMIN_HOST: z.string().min(1).default('127.0.0.1'),
+  GATEWAY_ADMIN_PORT: z.coerce
+    .number({ error: 'must be a port from 0 to 65535; 0 takes a free one' })
+    .int()
+    .min(0)
+    .max(65_535)
+    .optional(),
+  GATEWAY_ADMIN_TOKEN_FILE: z.string().min(1).optional(),
   GATEWAY_KEY_FILE: z
     .string({ error: "must name the file of the key that signs the channels' vouchers" })
     .min(1),
@@ -95,7 +106,8 @@ export function fromEnvironment(environment: NodeJS.ProcessEnv = process.env): C
     host: values.GATEWAY_HOST,
     port: values.GATEWAY_PORT,
     databaseUrl: values.DATABASE_URL,
-    privateKey: file('GATEWAY_KEY_FILE', values.GATEWAY_KEY_FILE, (text) => {
+    ...readAdmin(values),
+    privateKey: file('GATEWAY_KEY_FILE', secret('GATEWAY_KEY_FILE', values.GATEWAY_KEY_FILE), (text) => {
       const key = Keystore.open(text, passphrase).trim()
       if (!Bytes.isHex(key, 32)) throw new Error('it must hold 0x and 64 lower-case hexadecimal digits')
       return Bytes.fromHex(key)
@@ -118,6 +130,38 @@ export function fromEnvironment(environment: NodeJS.ProcessEnv = process.env): C
       delaySeconds: values.GATEWAY_AUDIT_DELAY_SECONDS,
     },
   }
+}
+
+/** The operator's door opens only with a token; a port without one is a mistake, not an open door. */
+function readAdmin(values: {
+  readonly GATEWAY_ADMIN_HOST: string
+  readonly GATEWAY_ADMIN_PORT?: number | undefined
+  readonly GATEWAY_ADMIN_TOKEN_FILE?: string | undefined
+}): Pick<Config, 'admin'> {
+  const { GATEWAY_ADMIN_HOST: host, GATEWAY_ADMIN_PORT: port, GATEWAY_ADMIN_TOKEN_FILE: path } = values
+  if (port === undefined) return {}
+  const name = 'GATEWAY_ADMIN_TOKEN_FILE'
+  if (path === undefined)
+    throw new ConfigError([
+      `${name}: must name the file of the operator's token, as GATEWAY_ADMIN_PORT is set`,
+    ])
+  const token = file(name, secret(name, path), (text) => {
+    const one = text.trim()
+    if (one.length < Params.adminTokenCharsMin || /\s/.test(one))
+      throw new Error(`it must hold at least ${Params.adminTokenCharsMin} characters without spaces`)
+    return one
+  })
+  return { admin: { host, port, token } }
+}
+
+/** The path of a file that only its owner may read. Windows keeps no such bits. */
+function secret(name: string, path: string): string {
+  const mode = process.platform === 'win32' ? 0 : (statSync(path, { throwIfNoEntry: false })?.mode ?? 0)
+  if ((mode & 0o077) !== 0)
+    throw new ConfigError([
+      `${name}: ${path} can be read by others (mode ${(mode & 0o777).toString(8)}): chmod 600 ${path}`,
+    ])
+  return path
 }
 
 /** Every JSON file of the folder; one that is no calibration is an error, not passed over. */

@@ -1,32 +1,45 @@
-import type { Bytes } from '@counterfoil/protocol'
+import type { Bytes, Claim, Refusal } from '@counterfoil/protocol'
 import type { Logger } from 'pino'
+import type { Metrics } from './Metrics.ts'
 
-/** What happens at a gateway, one function an event: its line in the log with its attributes. */
+/** What happens at a gateway, one function an event: its line in the log and what is counted. */
 export type Events = ReturnType<typeof create>
 
-export function create(log: Logger) {
+export function create(log: Logger, metrics: Metrics) {
   return {
     listening: (url: string) => log.info({ url }, 'listening'),
     stopping: () => log.info('stopping'),
-    /** An answer was accepted: the caller pays `amount` micro-units, `ms` after the request. */
-    answered: (at: {
-      readonly request: Bytes.Hex
-      readonly provider: Bytes.Hex
-      readonly amount: bigint
-      readonly ms: number
-    }) => log.info({ ...at, amount: `${at.amount}`, ms: Math.round(at.ms) }, 'answered'),
+    /** An answer was accepted, `ms` after the request; its claim says what it cost. */
+    answered({ claim, ms }: { readonly claim: Claim.Claim; readonly ms: number }): void {
+      const { request, provider, amount } = claim
+      log.info({ request, provider, amount: `${amount}`, ms: Math.round(ms) }, 'answered')
+      metrics.requests.inc({ outcome: 'answered' })
+      metrics.verdicts.inc({ outcome: 'holds', reason: '' })
+      metrics.charged.inc(Number(amount))
+      metrics.use(claim.usage)
+      metrics.seconds.observe(ms / 1000)
+    },
+    /** A request was not answered; the caller was told why. */
+    refused: (code: Refusal.Code) => metrics.requests.inc({ outcome: code }),
     /** A claim did not check; it is kept as evidence and not paid. */
-    claimRefused: (at: {
+    claimRefused(at: {
       readonly request: Bytes.Hex
       readonly provider: Bytes.Hex
       readonly reason: string
-    }) => log.warn(at, 'claim refused'),
+    }): void {
+      log.warn(at, 'claim refused')
+      // Reasons begin with their code.
+      metrics.verdicts.inc({ outcome: 'fails', reason: /^[a-z-]{1,40}(?=:)/.exec(at.reason)?.[0] ?? 'other' })
+    },
     /** A provider did not do its part for one job. */
-    attemptFailed: (at: {
+    attemptFailed(at: {
       readonly request: Bytes.Hex
       readonly provider: Bytes.Hex
       readonly reason: string
-    }) => log.warn(at, 'attempt failed'),
+    }): void {
+      log.warn(at, 'attempt failed')
+      metrics.attempts.inc({ provider: at.provider })
+    },
     setAside: (at: { readonly provider: Bytes.Hex; readonly ms: number; readonly reason: string }) =>
       log.warn(at, 'provider set aside'),
     /** A channel cannot be used at present. */
@@ -37,10 +50,14 @@ export function create(log: Logger) {
       readonly model: Bytes.Hex
       readonly reason: string
     }) => log.warn(at, 'offer ignored'),
-    paid: (at: { readonly channel: Bytes.Hex; readonly cumulative: bigint; readonly claims: number }) =>
-      log.info({ ...at, cumulative: `${at.cumulative}` }, 'voucher taken'),
-    voucherFailed: (at: { readonly channel: Bytes.Hex; readonly reason: string }) =>
-      log.warn(at, 'voucher not taken'),
+    paid(at: { readonly channel: Bytes.Hex; readonly cumulative: bigint; readonly claims: number }): void {
+      log.info({ ...at, cumulative: `${at.cumulative}` }, 'voucher taken')
+      metrics.vouchers.inc({ outcome: 'taken' })
+    },
+    voucherFailed(at: { readonly channel: Bytes.Hex; readonly reason: string }): void {
+      log.warn(at, 'voucher not taken')
+      metrics.vouchers.inc({ outcome: 'not taken' })
+    },
     /** The provider held a higher voucher of ours than our database. */
     voucherAdopted: (at: {
       readonly channel: Bytes.Hex
@@ -48,11 +65,14 @@ export function create(log: Logger) {
       readonly cumulative: bigint
     }) => log.warn({ ...at, cumulative: `${at.cumulative}` }, 'higher voucher adopted'),
     /** What a gateway that died had left running was settled, refused or given up. */
-    recovered: (at: {
+    recovered(at: {
       readonly request: string
       readonly outcome: 'accepted' | 'refused' | 'given up'
       readonly reason?: string
-    }) => log.info(at, 'recovered'),
+    }): void {
+      log.info(at, 'recovered')
+      metrics.recovered.inc({ outcome: at.outcome })
+    },
     included: (at: { readonly keyId: string; readonly epoch: bigint; readonly receipts: number }) =>
       log.debug({ ...at, epoch: `${at.epoch}` }, 'inclusion proved'),
     auditorAway: (at: { readonly auditor: Bytes.Hex; readonly reason: string }) =>

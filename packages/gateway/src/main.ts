@@ -9,17 +9,14 @@ import * as Service from './service.ts'
 async function main(): Promise<void> {
   const config = Config.fromEnvironment()
   const log = pino({ level: config.logLevel })
-  const gateway = await Service.create(config, {
-    clock: Clock.system,
-    random: Clock.random,
-    chain: ChainView.reader(config.network),
-    log,
-  })
+  let gateway: Service.Gateway | undefined
   let stopping = false
   const stop = () => {
     if (stopping) return
     stopping = true
-    gateway[Symbol.asyncDispose]().then(
+    // Nothing has been promised to anybody before it is made: then there is nothing to wait for.
+    const stopped = gateway ? gateway[Symbol.asyncDispose]() : Promise.resolve()
+    stopped.then(
       () => process.exit(0),
       (error: unknown) => {
         log.fatal({ err: error }, 'could not stop cleanly')
@@ -27,10 +24,17 @@ async function main(): Promise<void> {
       },
     )
   }
+  // First of all, so that a signal that comes early is not lost.
   process.once('SIGTERM', stop)
   process.once('SIGINT', stop)
   process.once('disconnect', stop)
-  process.send?.({ ready: true, url: gateway.url })
+  gateway = await Service.create(config, {
+    clock: Clock.system,
+    random: Clock.random,
+    chain: ChainView.reader(config.network),
+    log,
+  })
+  process.send?.({ ready: true, url: gateway.url, adminUrl: gateway.adminUrl })
 }
 
 main().catch((error: unknown) => {

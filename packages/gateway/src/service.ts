@@ -2,6 +2,7 @@ import { once } from 'node:events'
 import { Bytes, Network } from '@counterfoil/protocol'
 import type { Logger } from 'pino'
 import { privateKeyToAccount } from 'viem/accounts'
+import * as Admin from './Admin.ts'
 import * as ApiKeys from './ApiKeys.ts'
 import * as AuditChain from './audit/AuditChain.ts'
 import * as Trust from './audit/Trust.ts'
@@ -17,6 +18,7 @@ import * as Events from './events.ts'
 import * as Inclusion from './Inclusion.ts'
 import * as Live from './Live.ts'
 import * as Leases from './ledger/Leases.ts'
+import * as Metrics from './Metrics.ts'
 import * as Occupancy from './Occupancy.ts'
 import * as P256Node from './P256Node.ts'
 import * as Payments from './Payments.ts'
@@ -38,6 +40,8 @@ export type Ports = {
 /** A gateway that listens. */
 export type Gateway = {
   readonly url: string
+  /** The operator's door, where there is one. */
+  readonly adminUrl: string | undefined
   /** Takes no more requests, lets running answers end (up to `shutdownMs`), pays what it owes, and ends. */
   [Symbol.asyncDispose](): Promise<void>
 }
@@ -49,7 +53,8 @@ export type Gateway = {
 export async function create(config: Config, ports: Ports): Promise<Gateway> {
   const { network, limits, privateKey } = config
   const { clock, random, chain: reader } = ports
-  const events = Events.create(ports.log)
+  const metrics = Metrics.create()
+  const events = Events.create(ports.log, metrics)
   const database = await Databases.open(config.databaseUrl)
   const presence = await Presence.create(config.databaseUrl, { clock })
   const signer = Bytes.toHex(
@@ -136,11 +141,18 @@ export async function create(config: Config, ports: Ports): Promise<Gateway> {
     findKey: ApiKeys.finder(database),
     onStale: () => background.wake('reading the providers'),
   }
+  metrics.watch({
+    unpaid: () => directory.accounts().map(({ payee, unpaid }) => ({ provider: payee, micros: unpaid })),
+    ledger: ledger.holdings,
+    running: occupancy.count,
+  })
+  const admin = config.admin && (await Admin.listen(config.admin, metrics))
   const { server, url } = await Server.listen(context, config)
   events.listening(url)
 
   return {
     url,
+    adminUrl: admin?.url,
     async [Symbol.asyncDispose]() {
       if (closing) return
       closing = true
@@ -156,6 +168,7 @@ export async function create(config: Config, ports: Ports): Promise<Gateway> {
       await closed
       const settled = background.close()
       await Promise.race([payments.close(), elapse(limits.shutdownPayMs)])
+      await admin?.[Symbol.asyncDispose]()
       // Whoever still waits for a provider has waited long enough.
       await directory.close()
       await settled

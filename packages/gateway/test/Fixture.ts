@@ -56,6 +56,7 @@ export async function create(
     readonly providers?: number
     readonly limits?: Partial<Params.Limits>
     readonly balance?: bigint
+    readonly admin?: NonNullable<Config['admin']>
     readonly audits?: AuditChain
     readonly trust?: (providers: readonly FakeProvider.FakeProvider[]) => Trust
   } = {},
@@ -82,6 +83,7 @@ export async function create(
     privateKey: gatewayKey,
     logLevel: 'silent',
     limits: { ...limits, ...options.limits },
+    ...(options.admin && { admin: options.admin }),
     ...(options.trust && { trust: options.trust(providers) }),
   }
   const database = await Database.open(databaseUrl)

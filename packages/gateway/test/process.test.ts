@@ -257,9 +257,31 @@ describe('the environment', () => {
     expect(read).not.toThrow(/secret/)
   })
 
+  test('keys and tokens that others can read are refused, and a door of the operator’s needs a token', () => {
+    const open = join(dir, 'open.key')
+    writeFileSync(open, `0x${'11'.repeat(32)}\n`, { mode: 0o644 })
+    const path = process.platform === 'win32' ? undefined : open
+    if (path !== undefined)
+      expect(() => Config.fromEnvironment({ ...environment, GATEWAY_KEY_FILE: path })).toThrow(
+        /GATEWAY_KEY_FILE: .*open\.key can be read by others \(mode 644\): chmod 600/,
+      )
+    const door = { ...environment, GATEWAY_ADMIN_PORT: '0' }
+    expect(() => Config.fromEnvironment(door)).toThrow(/GATEWAY_ADMIN_TOKEN_FILE: must name the file/)
+    const short = join(dir, 'short.token')
+    writeFileSync(short, 'abc\n', { mode: 0o600 })
+    expect(() => Config.fromEnvironment({ ...door, GATEWAY_ADMIN_TOKEN_FILE: short })).toThrow(
+      /at least 32 characters/,
+    )
+    const good = join(dir, 'good.token')
+    writeFileSync(good, `${'ab'.repeat(16)}\n`, { mode: 0o600 })
+    expect(Config.fromEnvironment({ ...door, GATEWAY_ADMIN_TOKEN_FILE: good }).admin).toEqual({
+      ...{ host: '127.0.0.1', port: 0, token: 'ab'.repeat(16) },
+    })
+  })
+
   test('files that are missing or wrong are named', () => {
     const broken = join(dir, 'broken.key')
-    writeFileSync(broken, 'abc\n')
+    writeFileSync(broken, 'abc\n', { mode: 0o600 })
     expect(() => Config.fromEnvironment({ ...environment, GATEWAY_KEY_FILE: broken })).toThrow(
       /GATEWAY_KEY_FILE: .*broken\.key cannot be used: it must hold 0x and 64/,
     )

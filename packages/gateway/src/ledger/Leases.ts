@@ -186,6 +186,13 @@ export function create({ database, owner, monotonicMs, alive }: Options): Ledger
         await database.transaction().execute((tx) => Lease.close(tx, id))
     },
 
+    holdings() {
+      const slices = purse.slices()
+      const held = slices.reduce((sum, one) => sum + one.held, 0n)
+      const idle = slices.reduce((sum, one) => sum + one.amount - one.spent - one.held, 0n)
+      return { leases: slices.length, held, idle }
+    },
+
     async close() {
       for (const slice of purse.slices()) await purse.discard(slice)
     },

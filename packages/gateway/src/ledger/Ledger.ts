@@ -25,6 +25,8 @@ export interface Ledger {
   end(request: string, ending: Ending | undefined): Promise<void>
   /** What has to be done now and then: keeps what this gateway holds, and takes back what dead ones held. */
   tend(): Promise<void>
+  /** What this gateway holds of its callers' balances, for its metrics. Micro-units. */
+  holdings(): { readonly leases: number; readonly held: bigint; readonly idle: bigint }
   /** Gives back all that this gateway holds. */
   close(): Promise<void>
 }

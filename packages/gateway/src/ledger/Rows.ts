@@ -96,6 +96,7 @@ export function create(database: Database): Ledger {
 
     // A row is nobody's: nothing to keep, nothing to give back.
     tend: async () => {},
+    holdings: () => ({ leases: 0, held: 0n, idle: 0n }),
     close: async () => {},
   }
 }

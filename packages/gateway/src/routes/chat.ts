@@ -35,16 +35,20 @@ export async function post(
   const startedMs = context.clock.monotonicMs()
   try {
     const outcome = await Relay.answer(context, ask, reply.caller)
-    if (outcome.kind === 'refused') return reply.refuse(outcome.refusal)
+    if (outcome.kind === 'refused') {
+      context.events.refused(outcome.refusal.code)
+      return reply.refuse(outcome.refusal)
+    }
     if (outcome.kind === 'known') return reply.answer(await repeat(context, keyId, ask.request, outcome))
-    const { provider, amount } = outcome.transcript.receipt.claim
-    const ms = context.clock.monotonicMs() - startedMs
-    context.events.answered({ request: ask.request, provider, amount, ms })
+    const { claim } = outcome.transcript.receipt
+    context.events.answered({ claim, ms: context.clock.monotonicMs() - startedMs })
     reply.answer(outcome.transcript)
   } catch (error) {
     // Once the stream has begun its status cannot change any more: the error becomes an event of it.
     if (!reply.caller.hasBegun()) throw error
-    reply.refuse(Reply.refusalOf(error, context.events))
+    const refusal = Reply.refusalOf(error, context.events)
+    context.events.refused(refusal.code)
+    reply.refuse(refusal)
   } finally {
     reply.close()
   }
