@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { defaultModel } from '@counterfoil/models'
-import { ModelManifest } from '@counterfoil/protocol'
+import { Calibration, ModelManifest } from '@counterfoil/protocol'
 import { afterAll, expect, test } from 'vitest'
 import { network } from '../../sdk/test/FakeGateway.ts'
 import { ConfigError, load } from '../src/config.ts'
@@ -36,8 +36,23 @@ test('defaults: a rate of 2 and 20 %, an hour, two machines, the first model, dr
       { id: ModelManifest.id(defaultModel.manifest), name: 'SmolLM2-135M-Instruct', quantization: 'Q4_1' },
     ],
     readers: [],
+    mirrors: [],
+    modelBytesMax: 8_589_934_592,
   })
   expect(config.calibrations).toEqual([fakeCalibration()])
+})
+
+test('a calibration that was changed since it was named by its digest is refused, like half of one', () => {
+  const one = fakeCalibration()
+  for (const [folder, name, text, reason] of [
+    ['changed', `${Calibration.id(one)}.json`, JSON.stringify({ ...one, created: 2 }), 'its digest is 0x'],
+    ['half', 'a.json', JSON.stringify(one).slice(0, -1), 'is no calibration'],
+    ['long', 'a.json', `${JSON.stringify(one)}${' '.repeat(1_048_576)}`, 'at most 1048576 are read'],
+  ] as const) {
+    mkdirSync(join(dir, folder))
+    file(`${folder}/${name}`, text)
+    expect(() => load({ ...env, AUDITOR_CALIBRATIONS: join(dir, folder) })).toThrow(reason)
+  }
 })
 
 test('readers are kept as hashes, models come from a file', () => {
@@ -63,6 +78,9 @@ test.each([
   ['AUDITOR_RATE_FACTOR', 'x', 'a number'],
   ['AUDITOR_PORT', '65536', 'from 0 to 65535'],
   ['AUDITOR_BEACON', 'dice', 'drand'],
+  ['AUDITOR_MIRRORS', 'ftp://files', 'http or https'],
+  ['AUDITOR_MIRRORS', 'https://a,', 'http or https'],
+  ['AUDITOR_MODEL_BYTES_MAX', '8 GB', 'whole number'],
 ])('%s = %s is refused with its name and value', (name, value, reason) => {
   const given: Record<string, string | undefined> = { ...env, [name]: value }
   let error: unknown
