@@ -68,6 +68,8 @@ export class FakeGateway {
   readonly lies: Lies
   readonly bodies: Record<string, unknown>[] = []
   readonly paths: string[] = []
+  /** Policies that came with questions. */
+  readonly policies: (string | string[] | undefined)[] = []
   readonly answerText: string
   committedAfterReads = Number.POSITIVE_INFINITY
   readonly #keys = generateKeyPairSync('ec', { namedCurve: 'P-256' })
@@ -170,6 +172,7 @@ export class FakeGateway {
       return void json(200, this.lies.transcript?.(full) ?? Transcript.toJson(full))
     }
     if (request.url !== '/v1/chat/completions') return void refuse(404, 'not_found')
+    this.policies.push(request.headers['x-counterfoil-policy'])
     let text = ''
     for await (const chunk of request) text += chunk
     const nonce = request.headers['x-counterfoil-nonce']
