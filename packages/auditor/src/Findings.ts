@@ -109,11 +109,10 @@ function compute(auditor: Auditor, extracts: readonly Extract[], view: View): re
     const model = auditor.models.find((one) => one.id === answerer.model)
     if (!model) return []
     return terms(auditor, answerer).flatMap(({ calibration, until = Number.POSITIVE_INFINITY }) => {
+      const name = nameOf(provider, calibration)
       const entries = extracts.flatMap((extract) => {
         const { time } = extract.commitment
-        return time >= calibration.created && time < until
-          ? entriesOf(auditor, extract, { name: nameOf(provider, calibration), view })
-          : []
+        return time >= calibration.created && time < until ? entriesOf(auditor, extract, { name, view }) : []
       })
       if (entries.every(({ state }) => state === 'unopened')) return []
       const record = TrackRecord.fold(entries, {

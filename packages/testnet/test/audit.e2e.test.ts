@@ -258,7 +258,7 @@ async function readPages(url: string): Promise<readonly AuditHistory.Checked[]> 
 }
 
 test('honest providers stay clean, the cheat is convicted, a killed auditor goes on, and anyone can check it', async () => {
-  for (const moment of ['planned', 'bought']) {
+  for (const moment of ['planned', 'committed', 'drawn', 'bought', 'opened']) {
     const killed = await startAuditor()
     await killed.until(moment)
     killed.child.kill('SIGKILL')
