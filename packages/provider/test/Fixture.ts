@@ -63,7 +63,7 @@ export type Payer = { readonly key: Uint8Array; readonly channel: Bytes.Hex; rea
 
 /** A provider over fakes on a real socket, with one funded channel. */
 export class Fixture {
-  readonly dir = mkdtempSync(join(tmpdir(), 'provider-'))
+  readonly dir: string
   readonly clock = new FakeClock()
   readonly chain = new FakeChain(address(0xbeef), this.clock)
   readonly engine = new FakeEngine()
@@ -72,14 +72,23 @@ export class Fixture {
   #service: Service | undefined
   #token: string | undefined
 
+  constructor(dir = mkdtempSync(join(tmpdir(), 'provider-'))) {
+    this.dir = dir
+  }
+
   get service(): Service {
     if (!this.#service) throw new Error('start() the fixture first')
     return this.#service
   }
 
-  openChannel(deposit: bigint, changes: Partial<ReturnType<FakeChain['channels']['get']>> = {}): Payer {
-    const key = new Uint8Array(randomBytes(32))
-    const channel = Bytes.toHex(new Uint8Array(randomBytes(32)))
+  openChannel(
+    deposit: bigint,
+    changes: Partial<ReturnType<FakeChain['channels']['get']>> = {},
+    {
+      key = new Uint8Array(randomBytes(32)),
+      channel = Bytes.toHex(new Uint8Array(randomBytes(32))),
+    }: Partial<Pick<Payer, 'key' | 'channel'>> = {},
+  ): Payer {
     const signer = privateKeyToAddress(Bytes.toHex(key)).toLowerCase() as Bytes.Hex
     this.chain.channels.set(channel, {
       payer: address(7),

@@ -33,8 +33,9 @@ export function open(dir: string): Store {
     db.exec('PRAGMA foreign_keys = ON; BEGIN EXCLUSIVE')
     const before = migrate(db, path)
     db.exec('COMMIT')
-    // Earlier versions left no mark.
-    const restored = Mark.isRestored(dir, path, reserved(db)) ?? before >= marked
+    // Earlier versions left no mark, and one that was killed before its first number had nothing to mark.
+    const known = reserved(db)
+    const restored = Mark.isRestored(dir, path, known) ?? (before >= marked && known > 0n)
     return { dir, db, restored, statements: new Map() }
   } catch (error) {
     db.close()

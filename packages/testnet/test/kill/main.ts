@@ -6,7 +6,7 @@ import { defaultStoreDir } from '@counterfoil/models'
 import { inherited } from '../../src/config.ts'
 import * as Kill from './Kill.ts'
 
-// npm run kill -- --seed 1 --kills 300 [--clients 4] [--pause 1,4] [--quiet 180] [--keep]
+// npm run kill -- --seed 1 --kills 300 [--clients 4] [--pause 1,4] [--quiet 180] [--keep] [--home DIR: go on with a network that an earlier run left]
 
 const { values } = parseArgs({
   options: {
@@ -16,10 +16,11 @@ const { values } = parseArgs({
     pause: { type: 'string', default: '1,4' },
     quiet: { type: 'string', default: '180' },
     keep: { type: 'boolean', default: false },
+    home: { type: 'string' },
   },
 })
 const [least = 1, most = least] = values.pause.split(',').map(Number)
-const home = mkdtempSync(join(tmpdir(), 'counterfoil-kill-'))
+const home = values.home ?? mkdtempSync(join(tmpdir(), 'counterfoil-kill-'))
 process.stderr.write(`home ${home}\n`)
 const report = await Kill.run({
   home,
@@ -36,4 +37,4 @@ process.stdout.write(`${JSON.stringify(report, shown, 2)}\n`)
 const wrong = report.findings.filter(({ kind }) => kind !== 'refused')
 process.stdout.write(`differences: ${wrong.length === 0 ? 'none' : wrong.length}\n`)
 if (wrong.length > 0) process.exitCode = 1
-if (wrong.length === 0 && !values.keep) rmSync(home, { recursive: true })
+if (wrong.length === 0 && !values.keep && values.home === undefined) rmSync(home, { recursive: true })
