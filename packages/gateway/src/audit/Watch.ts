@@ -88,6 +88,7 @@ export function create(options: Options): Watch {
   let cursor = 0
   let found: readonly Findings.Finding[] = []
   let foldedAt = Number.NEGATIVE_INFINITY
+  let foldMs = 0
   let changed = true
 
   function enter(commitment: Audit.Commitment, page: AuditPage.AuditPage | undefined): void {
@@ -182,9 +183,12 @@ export function create(options: Options): Watch {
     // A manifest that was read meanwhile says how far honest runtimes may stray.
     const isStale = found.some((one) => quantization(one.calibration.model) !== one.quantization)
     if (!changed && !isStale && now - foldedAt < Params.findingsFreshMs) return
+    // Long histories take their time: the rest of it belongs to those who ask.
+    if (now - foldedAt < Params.foldRest * foldMs) return
     found = Findings.fold(book, trust, { seconds, quantization })
     changed = false
-    foldedAt = now
+    foldedAt = clock.monotonicMs()
+    foldMs = foldedAt - now
     for (const finding of found) {
       const name = `${finding.provider} ${finding.calibration.model} ${finding.calibration.runtime}`
       if (!Findings.conviction(finding) || told.has(name)) continue
