@@ -90,7 +90,10 @@ export const chainBackoffMsMax = 15_000
 /** How often vouchers are looked through for something to redeem. */
 export const redeemPollMs = 15_000
 
-/** Transcripts and leaves are kept for disputes and audits, then transcripts of paid claims are dropped. */
+/**
+ * Transcripts and leaves are kept for disputes and audits, then transcripts of paid claims are dropped, and unpaid claims are
+ * written off with theirs: they cannot be shown any more.
+ */
 export const retentionSeconds = 30 * 86_400
 export const prunePollMs = 3_600_000
 /**
@@ -98,8 +101,6 @@ export const prunePollMs = 3_600_000
  * asked to pay gets at most its credit in work an hour, and one honest quarrel does not block a channel for ever.
  */
 export const refusedWriteOffSeconds = 3600
-/** What nobody paid within the retention window is written off with its transcript: it cannot be shown any more. */
-export const unpaidWriteOffSeconds = retentionSeconds
 export const writeOffPollMs = 60_000
 /** What one list of unpaid claims carries, answers included; the rest follows when these are settled. */
 export const unpaidBytesMax = 8 * 1_048_576

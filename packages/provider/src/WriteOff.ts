@@ -14,7 +14,7 @@ export function sweep({
   readonly clock: Clock
   readonly log: events.Log
 }): void {
-  const windows = { refused: Params.refusedWriteOffSeconds, unpaid: Params.unpaidWriteOffSeconds } as const
+  const windows = { refused: Params.refusedWriteOffSeconds, unpaid: Params.retentionSeconds } as const
   for (const state of ['refused', 'unpaid'] as const)
     for (const given of Claims.writeOff(store, state, clock.now() - windows[state] * 1000))
       events.writtenOff(log, state, given)

@@ -149,7 +149,7 @@ describe('claims', () => {
     expect(Claims.unpaid(store, channel, 10).map((one) => Claim.id(one.receipt.claim))).toEqual([c])
     const dropped = made[0]?.receipt.claim.request ?? keyId
     expect(Claims.ofRequest(store, channel, dropped)).toEqual({ claimId: a, state: 'written-off' })
-    sweepAt(Params.unpaidWriteOffSeconds + 1)
+    sweepAt(Params.retentionSeconds + 1)
     expect(Claims.exposure(store, channel)).toBe(0n)
     expect(seen.slice(1)).toEqual([{ event: 'written-off', why: 'unpaid', channel, claims: 1, amount: '7' }])
     expect([a, b, c].map((id) => Claims.owed(store, id)?.state)).toEqual([
