@@ -39,7 +39,7 @@ function bytesUsed() {
 }
 
 /** Shows how much was written: a moving line on a terminal, elsewhere a line every ten seconds. */
-function showBytes(expectedMegabytes) {
+function showBytes() {
   const before = bytesUsed()
   const since = Date.now()
   const live = process.stderr.isTTY === true
@@ -47,7 +47,7 @@ function showBytes(expectedMegabytes) {
     () => {
       const written = Math.max(0, Math.round((bytesUsed() - before) / 1e6))
       const seconds = Math.round((Date.now() - since) / 1000)
-      const line = `  ${written} of about ${expectedMegabytes} MB on the disk, ${seconds} s`
+      const line = `  ${written} MB written, ${seconds} s`
       process.stderr.write(live ? `\r\u001b[K${line}` : `${line}\n`)
     },
     live ? 500 : 10_000,
@@ -58,8 +58,8 @@ function showBytes(expectedMegabytes) {
   }
 }
 
-async function npm(node, args, what, expectedMegabytes) {
-  const done = showBytes(expectedMegabytes)
+async function npm(node, args, what) {
+  const done = showBytes()
   const { status, output } = await new Promise((resolve) => {
     const child = spawn(node, [npmCli(), ...args], { cwd: root, stdio: ['ignore', 'pipe', 'pipe'] })
     let output = ''
@@ -86,7 +86,7 @@ const npmVersion = execFileSync(process.execPath, [npmCli(), '--version'], { enc
 if (Number(npmVersion.split('.')[0]) < 10) fail(`npm ${npmVersion} is too old`, 'run: npm install -g npm@11')
 
 if (!existsSync(nodeBinary())) {
-  say(`counterfoil: fetching ${nodePackage()} (about 190 MB unpacked) ...`)
+  say(`counterfoil: fetching ${nodePackage()} (190 MB; npm's cache keeps as much again) ...`)
   await npm(
     process.execPath,
     [
@@ -100,7 +100,6 @@ if (!existsSync(nodeBinary())) {
       nodePackage(),
     ],
     `installing ${nodePackage()}`,
-    190,
   )
 }
 
@@ -110,8 +109,8 @@ const lock = createHash('sha256')
   .digest('hex')
 const stamp = join(root, 'node_modules', '.counterfoil-lock')
 if (!existsSync(stamp) || readFileSync(stamp, 'utf8') !== lock) {
-  say('counterfoil: installing packages with npm ci (about 450 MB) ...')
-  await npm(nodeBinary(), ['ci', '--ignore-scripts', '--no-audit', '--no-fund'], 'npm ci', 450)
+  say("counterfoil: installing packages with npm ci (660 MB; npm's cache keeps up to half as much again) ...")
+  await npm(nodeBinary(), ['ci', '--ignore-scripts', '--no-audit', '--no-fund'], 'npm ci')
   mkdirSync(join(root, 'node_modules'), { recursive: true })
   writeFileSync(stamp, lock)
 }
