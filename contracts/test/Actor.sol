@@ -38,6 +38,8 @@ contract Actor is Base {
     /// The highest cumulative that the payer ever signed on a line, and the line as it was last seen.
     mapping(bytes32 id => mapping(bytes32 model => uint128)) public signedOn;
     mapping(bytes32 id => mapping(bytes32 model => Line)) private _seen;
+    /// The epoch of the voucher that a line drew last.
+    mapping(bytes32 id => mapping(bytes32 model => uint64)) private _epochOf;
     mapping(bytes32 keyId => uint64) private _seenEnd;
     mapping(bytes32 keyId => uint64) private _seenEpoch;
     mapping(bytes32 id => bool) private _wasClosed;
@@ -172,6 +174,9 @@ contract Actor is Base {
         uint256 before = stable.balanceOf(channel.payee);
         try channels.redeem(redemption) returns (uint96 paid) {
             vm.assertFalse(channel.closed);
+            Voucher memory voucher = redemption.voucher;
+            vm.assertTrue(voucher.epoch >= _epochOf[id][voucher.model], "an older epoch was redeemed");
+            _epochOf[id][voucher.model] = voucher.epoch;
             drawn(channel.payee, before, paid);
         } catch {
             vm.assertEq(stable.balanceOf(channel.payee), before);
@@ -294,6 +299,9 @@ contract Actor is Base {
         uint256 i = pick % 2;
         if (_posted[i].length == 0 || _made.length == DEMANDS_MAX) return;
         Posted memory batch = _posted[i][which % _posted[i].length];
+        // A holder waits until the root is due.
+        uint256 dueAt = (uint256(batch.epoch) + 2) * EPOCH;
+        if (block.timestamp < dueAt) vm.warp(dueAt);
         uint64 sequence = batch.first + (which / 128);
         Made memory made;
         made.data = claimOf(payees[i], keys[i], sequence, batch.epoch);
@@ -362,8 +370,8 @@ contract Actor is Base {
 
     /// Some epochs, some hours, or all the time that leaving takes.
     function pass(uint32 time) external {
-        uint256 most = time % 8 == 7 ? UNBONDING + 1 days : time % 2 == 0 ? 4 * EPOCH : 2 days;
-        vm.warp(block.timestamp + time % most);
+        uint256 most = time % 2 == 0 ? 4 * EPOCH : 2 days;
+        vm.warp(block.timestamp + (time % 8 == 7 ? UNBONDING : time % most));
     }
 
     function leafOf(uint256 payee, uint64 sequence, uint64 epoch) private view returns (bytes32) {
