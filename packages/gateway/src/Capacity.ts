@@ -2,22 +2,25 @@ import { type Job, type Policy, Refusal } from '@counterfoil/protocol'
 import * as Account from './Account.ts'
 import type { Clock } from './Clock.ts'
 import type { Candidate, Directory } from './Directory.ts'
-import * as Params from './Params.ts'
+import type * as Params from './Params.ts'
 import type { Payments } from './Payments.ts'
+import * as Queue from './Queue.ts'
 
 /** Hands out the providers' credit, so that what is sent will not be refused for want of it. */
 export type Capacity = {
   /**
    * The best offer with credit for the job, of a provider that stands as the policy demands, held until
-   * {@link Capacity.release}. Where credit is short it is paid for, then waited for, up to `capacityMs`.
+   * {@link Capacity.release}. Where credit is short it is paid for, then waited for in a fair {@link Queue}, up to
+   * `capacityMs`.
    */
   acquire(
+    keyId: string,
     job: Job.Job,
     excluded: ReadonlySet<Account.Account>,
     signal: AbortSignal,
     policy: Policy.Policy,
   ): Promise<Candidate | Refusal.Refusal>
-  release(candidate: Candidate): void
+  release(keyId: string, candidate: Candidate): void
   /** Credit may have become free. */
   changed(): void
 }
@@ -31,10 +34,11 @@ export type Options = {
 
 export function create(options: Options): Capacity {
   const { directory, clock, limits } = options
-  const waiting = new Set<() => void>()
+  const queue = Queue.create()
   let uses = 0
 
-  function take(candidate: Candidate): Candidate {
+  function take(keyId: string, candidate: Candidate): Candidate {
+    queue.began(keyId)
     const { account, price } = candidate
     account.running += price
     account.jobs += 1
@@ -53,53 +57,54 @@ export function create(options: Options): Capacity {
       .catch(() => {})
   }
 
-  function changed(): void {
-    for (const wake of [...waiting]) wake()
-  }
-
-  function wait(ms: number, signal: AbortSignal): Promise<void> {
-    return new Promise((resolve) => {
-      const timer = setTimeout(done, ms)
-      waiting.add(done)
-      signal.addEventListener('abort', done, { once: true })
-      function done() {
-        clearTimeout(timer)
-        waiting.delete(done)
-        signal.removeEventListener('abort', done)
-        resolve()
-      }
-    })
+  /** Whether what is owed on these accounts became less. */
+  async function payAll(owing: readonly Candidate[]): Promise<boolean> {
+    if (owing.length === 0) return false
+    const before = owing.map(({ account }) => account.unpaid)
+    await Promise.all(owing.map(({ account }) => pay(account)))
+    return owing.some(({ account }, i) => account.unpaid < (before[i] ?? 0n))
   }
 
   return {
-    async acquire(job, excluded, signal, policy) {
+    async acquire(keyId, job, excluded, signal, policy) {
       const deadline = clock.monotonicMs() + limits.capacityMs
-      for (;;) {
-        const candidates = directory.candidates(job, excluded, policy)
-        const fitting = candidates.find(({ account, price }) => Account.free(account) >= price)
-        if (fitting) return take(fitting)
-        const hopeful = candidates.filter(({ account, price }) => Account.freeAtBest(account) >= price)
-        if (hopeful.length === 0) return none(candidates.length)
-        const left = deadline - clock.monotonicMs()
-        if (left <= 0 || signal.aborted || waiting.size >= Params.waitingMax)
-          return Refusal.of('queue_full', 'All providers of this model are busy; try again in a moment.')
-        const owing = hopeful.filter(({ account }) => account.unpaid > 0n)
-        if (owing.length > 0) {
-          const before = owing.map(({ account }) => account.unpaid)
-          await Promise.all(owing.map(({ account }) => pay(account)))
-          if (owing.some(({ account }, i) => account.unpaid < (before[i] ?? 0n))) continue
+      let place: Queue.Place | undefined
+      try {
+        for (;;) {
+          const candidates = directory.candidates(job, excluded, policy)
+          const fitting = candidates.find(
+            ({ account, price }) => Account.free(account) >= price && !queue.isOwed(account, keyId, place),
+          )
+          if (fitting) return take(keyId, fitting)
+          const hopeful = candidates.filter(({ account, price }) => Account.freeAtBest(account) >= price)
+          if (hopeful.length === 0) return none(candidates.length)
+          const left = deadline - clock.monotonicMs()
+          if (left <= 0 || signal.aborted) return busy
+          place ??= queue.join(keyId)
+          if (!place) return busy
+          place.wants = new Map(hopeful.map(({ account, price }) => [account, price]))
+          if (await payAll(hopeful.filter(({ account }) => account.unpaid > 0n))) continue
+          await queue.wait(left, signal)
         }
-        await wait(left, signal)
+      } finally {
+        if (place) {
+          queue.leave(place)
+          // Whoever stood behind it may go.
+          queue.wake()
+        }
       }
     },
-    release({ account, price }) {
+    release(keyId, { account, price }) {
       account.running -= price
       account.jobs -= 1
-      changed()
+      queue.ended(keyId)
+      queue.wake()
     },
-    changed,
+    changed: queue.wake,
   }
 }
+
+const busy = Refusal.of('queue_full', 'All providers of this model are busy; try again in a moment.')
 
 function none(candidates: number): Refusal.Refusal {
   return candidates === 0

@@ -76,6 +76,8 @@ export const adminTokenCharsMin = 32
 export const connectionsPerKeyMax = 256
 /** Requests of one key at work at once. */
 export const inFlightPerKeyMax = 64
+/** Requests of one key waiting for credit on a channel: a queue that one job's time empties on any fast provider. */
+export const waitingPerKeyMax = 32
 /** Requests waiting for credit on a channel, of all keys. */
 export const waitingMax = 1_024
 

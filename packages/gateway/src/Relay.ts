@@ -78,7 +78,7 @@ async function attempt(relay: Relay, ask: Ask, caller: Caller, mine: bigint[]): 
   // has a running attempt at every moment, so whoever finds it after a crash finds whom to ask how it ended.
   let before: Before | undefined
   for (let count = 1; count <= Params.attemptsMax && !caller.signal.aborted; count++) {
-    const candidate = await relay.capacity.acquire(ask.job, excluded, caller.signal, ask.policy)
+    const candidate = await relay.capacity.acquire(ask.keyId, ask.job, excluded, caller.signal, ask.policy)
     if (!('account' in candidate)) {
       refusal ??= candidate
       break
@@ -106,7 +106,7 @@ async function attempt(relay: Relay, ask: Ask, caller: Caller, mine: bigint[]): 
       before = { account, ending }
       if (caller.hasBegun()) break
     } finally {
-      relay.capacity.release(candidate)
+      relay.capacity.release(ask.keyId, candidate)
     }
   }
   if (before) await end(relay, ask, before.ending)
