@@ -33,9 +33,10 @@ function over(outbox: Outbox.Outbox): Chain {
     },
     batch: (keyId, epoch, at) => Roots.read(wallet, keyId, epoch, { at }),
     posted: (epoch) => Roots.posted(wallet, provider, epoch),
-    async keyEnd(keyId) {
+    async key(keyId) {
       const key = await Keys.read(wallet, keyId)
-      return key?.provider === provider && key.revokedAt === undefined ? key.notAfter : undefined
+      if (key?.provider !== provider) return undefined
+      return { notAfter: key.notAfter, isRevoked: key.revokedAt !== undefined }
     },
     async addKey(key) {
       await Keys.add(wallet, key)

@@ -53,8 +53,9 @@ export async function open(from: Omit<KeyRing, 'signers' | 'current'>): Promise<
       events.keysAbandoned(from.log, [key.keyId], 'outdated')
       continue
     }
-    const notAfter = await from.chain.keyEnd(key.keyId)
-    good.push({ key, sequence: Sequence.open(store, key.keyId), notAfter })
+    const known = await from.chain.key(key.keyId)
+    if (known?.isRevoked) continue
+    good.push({ key, sequence: Sequence.open(store, key.keyId), notAfter: known?.notAfter })
   }
   const [first] = good.sort((a, b) => (b.notAfter ?? 0) - (a.notAfter ?? 0))
   const current = first ?? (await make(from))
@@ -81,15 +82,15 @@ export function canSign({ signers, current }: KeyRing, second: number): boolean 
 export async function renew(ring: KeyRing): Promise<void> {
   const { current, chain, time } = ring
   const isOurs = ring.signers.has(current.key.keyId)
-  const notAfter = isOurs ? await chain.keyEnd(current.key.keyId) : undefined
-  const now = ChainTime.seconds(time)
-  if (isOurs && notAfter === undefined && current.notAfter === undefined) return
-  if (notAfter !== undefined) {
-    current.notAfter = notAfter
-    if (notAfter - now > Params.keyRenewSeconds) return
+  if (isOurs) {
+    const known = await chain.key(current.key.keyId)
+    // Not registered yet; or the chain was set back, and the outbox sends the registration again.
+    if (!known) return
+    current.notAfter = known.notAfter
+    if (!known.isRevoked && known.notAfter - ChainTime.seconds(time) > Params.keyRenewSeconds) return
+    // Who revokes a key wants nothing signed with it any more.
+    if (known.isRevoked) ring.signers.delete(current.key.keyId)
   }
-  // Who revokes a key wants nothing signed with it any more.
-  if (isOurs && notAfter === undefined) ring.signers.delete(current.key.keyId)
   const next = await make(ring)
   ring.signers.set(next.key.keyId, next)
   ring.current = next
@@ -103,7 +104,7 @@ async function make(ring: Omit<KeyRing, 'signers' | 'current'>): Promise<Signer>
     ({ keyId }) =>
       keyId !== configured.keyId && !Abandoned.has(store, keyId) && !Batches.keys(store).includes(keyId),
   )
-  const unused = made && (await chain.keyEnd(made.keyId)) === undefined ? made : undefined
+  const unused = made && (await chain.key(made.keyId)) === undefined ? made : undefined
   const key = unused ?? KeyFiles.make(dataDir, passphrase)
   const notBefore = ChainTime.seconds(ring.time)
   const validity = { notBefore, notAfter: notBefore + Params.keyValiditySeconds }

@@ -28,8 +28,8 @@ export interface Chain {
   batchEnd(keyId: Bytes.Hex): Promise<bigint>
   batch(keyId: Bytes.Hex, epoch: bigint, at: Tag): Promise<Batch.BatchRoot | undefined>
   posted(epoch: bigint): Promise<boolean>
-  /** Seconds at which a key of ours ends; undefined where it is not registered for us, or was revoked. */
-  keyEnd(keyId: Bytes.Hex): Promise<number | undefined>
+  /** When a receipt key of ours ends, in seconds; undefined where it is not registered for us. */
+  key(keyId: Bytes.Hex): Promise<{ readonly notAfter: number; readonly isRevoked: boolean } | undefined>
   /** Registers a receipt key with its proof of possession. */
   addKey(key: {
     readonly publicKey: Bytes.Hex

@@ -78,9 +78,10 @@ export class FakeChain implements Chain {
     this.#reach()
     return [...this.latest.batches.values()].some((batch) => batch.epoch === epoch)
   }
-  async keyEnd(keyId: Bytes.Hex) {
+  async key(keyId: Bytes.Hex) {
     this.#reach()
-    return this.revoked.has(keyId) ? undefined : this.keys.get(keyId)
+    const notAfter = this.keys.get(keyId)
+    return notAfter === undefined ? undefined : { notAfter, isRevoked: this.revoked.has(keyId) }
   }
   async addKey(key: Parameters<Chain['addKey']>[0]) {
     this.#reach()

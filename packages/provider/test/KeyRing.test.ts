@@ -69,6 +69,21 @@ test('a revoked key is replaced; while the chain is away it goes on, and past it
   expect(fixture.service.keyId).not.toBe(old)
 })
 
+test('a key that was revoked while the daemon was away is replaced at its start', async () => {
+  const old = fixture.key.keyId
+  await fixture.service[Symbol.asyncDispose]()
+  fixture.chain.revoked.add(old)
+  await fixture.start()
+  expect((await claim()).keyId).toBe(fixture.service.keyId)
+  expect(fixture.service.keyId).not.toBe(old)
+})
+
+test('a chain that was set back and lacks the key is no revocation', async () => {
+  fixture.chain.keys.delete(fixture.key.keyId)
+  await fixture.service.renew()
+  expect((await claim()).keyId).toBe(fixture.key.keyId)
+})
+
 test('a store that was put back in place does not use its numbers again', async () => {
   await fixture.service[Symbol.asyncDispose]()
   cpSync(file(fixture.dir), file(spare))
