@@ -24,7 +24,7 @@ export const purchasesMax = 2
 /** A gateway that takes longer for a whole answer is given up, and the same request asked again later. */
 export const answerMsMax = 180_000
 /** Attempts to buy or to score one audit, half an hour in all; then it stays sealed and counts for the provider. */
-export const attemptsMax = 10
+export const attemptsMax = 11
 /** First pause after a failed attempt; doubles with each. */
 export const attemptPauseMs = 2_000
 /** Bytes of an answer that is read: 131,072 tokens of server-sent events. */

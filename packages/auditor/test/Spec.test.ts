@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { AuditPage, AuditParams } from '@counterfoil/protocol'
 import { expect, test } from 'vitest'
+import * as Params from '../src/Params.ts'
 import { routes } from '../src/routes/routes.ts'
 import { themes } from '../src/Themes.ts'
 
@@ -35,6 +36,26 @@ test('faults, variables, languages and limits are those of the code', () => {
   expect(page).toContain(`1 to ${AuditParams.auditsMax.toLocaleString('en')} audits`)
   expect(page).toContain(`at most ${AuditParams.bundleBytesMax / 2 ** 20} MiB`)
   expect(page).toContain(`by at most ${AuditParams.xTolerancePpm / 1e6}`)
+})
+
+test('limits of the door, of attempts and of models are those of the code', () => {
+  const english = (value: number) => value.toLocaleString('en')
+  for (const said of [
+    `${Params.headerBytesMax / 1024} KiB of request line and headers`,
+    `${Params.requestsPerMinuteMax} requests of one address in a minute`,
+    `${Params.connectionsMax} connections`,
+    `${Params.headersTimeoutMs / 1000} s for headers and ${Params.requestTimeoutMs / 1000} s for a request`,
+    `at most ${Params.commitmentsPageMax}`,
+    `${Params.modelsMax} models at most`,
+    `\`AUDITOR_MODEL_BYTES_MAX\` | ${english(Params.modelBytesMax)}`,
+    `${100 * Params.newcomerShare} % of a provider's first ${Params.newcomerJobs} jobs, ${100 * Params.laterShare} % of all later ones`,
+    `at least ${Params.auditsToConvict} x charge / stake`,
+    `${Params.usualAnswer.promptTokens} and ${Params.usualAnswer.outputTokens} tokens`,
+  ])
+    expect(page).toContain(said)
+  const minutes = (Params.attemptPauseMs * (2 ** (Params.attemptsMax - 1) - 1)) / 60_000
+  expect([Params.attemptsMax, Params.attemptPauseMs, Math.round(minutes)]).toEqual([11, 2_000, 34])
+  expect(page).toContain('tried eleven times over half an hour')
 })
 
 test('every route is listed, and no other', () => {
