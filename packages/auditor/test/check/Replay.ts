@@ -29,13 +29,14 @@ export type Found = {
   readonly evidenceMax: number
 }
 
+/** Of the subjects that were recorded. */
 export function rows(): readonly Row[] {
-  return subjects.map((subject) => {
+  return subjects.flatMap((subject) => {
     const recording = Recording.read(join(folder, `${subject.name}.jsonl.gz`))
-    if (!recording) throw new Error(`${subject.name} was not recorded; run record.ts --only ${subject.name}`)
+    if (!recording) return []
     const { header, observations } = recording
     const bare = observations.map((one) => ({ ...one, promptExcess: null, deviations: [] }))
-    return { subject, header, observations, whole: replay(observations), bare: replay(bare) }
+    return [{ subject, header, observations, whole: replay(observations), bare: replay(bare) }]
   })
 }
 
@@ -44,9 +45,16 @@ export function scoresOf(rows: readonly Row[], signal: Signal): Evidence.Scores 
   return rows.flatMap(({ observations }) => observations.flatMap((one) => scores(one)[signal] ?? []))
 }
 
-/** The highest mean that the honest answers do not exclude, wrong with a chance of at most `calibrationError`. */
+/**
+ * The highest mean that these answers do not exclude, wrong with a chance of at most `calibrationError`. Given that the
+ * mean is at least m, the product of `(1 - X) / (1 - m)` is on average at most 1 and reaches 1/error with a chance of at
+ * most error: all is bet, since honest scores are nearly all 0. Likelihood is not so; it has the interval of the reports.
+ */
 export function bound(rows: readonly Row[], signal: Signal): number {
-  return Evidence.interval(scoresOf(rows, signal), Params.calibrationError).high
+  const scores = scoresOf(rows, signal)
+  if (signal === 'sampled') return Evidence.interval(scores, Params.calibrationError).high
+  const log = scores.reduce((sum, score) => sum + Math.log1p(-score), Math.log(Params.calibrationError))
+  return 1 - Math.exp(log / scores.length)
 }
 
 function replay(observations: readonly Observation[]): Found {

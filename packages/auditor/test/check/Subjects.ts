@@ -9,14 +9,14 @@ export type Subject = {
   readonly honest: boolean
   /** `own`: our engine behind EngineServer. `other`: the server of llama-cpp-python, built from source. */
   readonly server: 'own' | 'other'
-  /** `declared`: the reference itself. Otherwise a file made of it by the lab's requantize.sh, or another model. */
-  readonly weights: 'declared' | 'q8_0' | 'q5_0' | 'q4_0' | 'noise' | 'another'
+  /** `declared`: the reference itself. Otherwise a file made of it by the lab's requantize.sh. */
+  readonly weights: 'declared' | 'q8_0' | 'q5_0' | 'q4_0' | 'noise' | 'pruned'
   readonly hiddenPrompt?: string
   readonly answers: { readonly greedy: number; readonly sampled: number }
 }
 
-/** Ours answers twice as fast. */
-const honest = { own: { greedy: 225, sampled: 125 }, other: { greedy: 95, sampled: 55 } }
+/** Ours answers twice as fast, and greedy answers tell most. */
+const honest = { own: { greedy: 260, sampled: 90 }, other: { greedy: 115, sampled: 40 } }
 const cheat = { greedy: 18, sampled: 12 }
 
 /** The honest ones are more than a thousand, and of each cheat there are two hundred on both servers together. */
@@ -59,11 +59,11 @@ export const subjects: readonly Subject[] = [
     answers: cheat,
   },
   {
-    name: 'other-gemma',
-    what: 'another model: Gemma 3 270M',
+    name: 'other-pruned',
+    what: 'another model: two of thirty layers left out',
     honest: false,
     server: 'other',
-    weights: 'another',
+    weights: 'pruned',
     answers: cheat,
   },
 ]

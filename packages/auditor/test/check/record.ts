@@ -16,13 +16,12 @@ import { type Subject, subjects } from './Subjects.ts'
 
 // Records what answers of real APIs say under the reference weights; the calibration of `foil check` and its tests rest on it.
 //
-//     node --conditions=source packages/auditor/test/check/record.ts --python VENV/bin/python --another GEMMA.gguf
+//     node --conditions=source packages/auditor/test/check/record.ts --python VENV/bin/python
 //
 // --only a,b      these alone
 // --seconds 240   stops after that long; the next run goes on (a kill loses at most 20 answers)
 // --python FILE   a Python with llama-cpp-python and its server: pip install --no-binary llama-cpp-python 'llama-cpp-python[server]'
-// --another FILE  any other model as GGUF; ours was Gemma 3 270M, Q4_K_M
-// --weights DIR   q8_0.gguf, q5_0.gguf, q4_0.gguf, noise.gguf: made by packages/testnet/lab/requantize.sh
+// --weights DIR   q8_0.gguf, q5_0.gguf, q4_0.gguf, noise.gguf, pruned.gguf: made by packages/testnet/lab/requantize.sh
 
 const storeDir = defaultStoreDir(process.env)
 const { values } = parseArgs({
@@ -30,7 +29,6 @@ const { values } = parseArgs({
     only: { type: 'string' },
     seconds: { type: 'string', default: '86400' },
     python: { type: 'string', default: 'python3' },
-    another: { type: 'string', default: '' },
     weights: { type: 'string', default: join(dirname(storeDir), 'lab') },
     folder: { type: 'string', default: join(import.meta.dirname, 'recordings') },
   },
@@ -153,7 +151,7 @@ function promptFor(kind: Observation['kind']): Prompt.Prompt {
 
 function pathOf({ weights }: Subject): string {
   if (weights === 'declared') return declaredPath
-  return weights === 'another' ? values.another : join(values.weights, `${weights}.gguf`)
+  return join(values.weights, `${weights}.gguf`)
 }
 
 /** A proxy before the API that puts a system message before every conversation. */
