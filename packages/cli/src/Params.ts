@@ -47,3 +47,5 @@ export const clockApartSecondsMax = 60
 /** A development chain finalizes within 3 s; where it takes longer the gateway takes its channels up once they are final. */
 export const finalizedWaitMs = 20_000
 export const finalizedPollMs = 200
+/** What is shown of a reason that a gateway gives. */
+export const reasonCharsMax = 300

@@ -1,9 +1,12 @@
 import { resolve } from 'node:path'
+import { type Bytes, Network } from '@counterfoil/protocol'
 import { Command } from 'commander'
+import * as Connection from '../Connection.ts'
 import * as Home from '../Home.ts'
 import * as Offers from '../Offers.ts'
 import { action, type Setting } from '../Setting.ts'
 import { amount, decimal } from '../Slip.ts'
+import * as Standing from '../Standing.ts'
 
 export function providers(): Command {
   return new Command('providers')
@@ -14,7 +17,16 @@ export function providers(): Command {
 
 async function run({ home, folder, terminal }: Setting, { network: file }: { readonly network?: string }) {
   const network = file === undefined ? Home.network(home) : Home.readNetwork(resolve(folder, file))
-  const sellers = await Offers.sellers(network)
+  const connection = Connection.find(home)
+  // Only what is of the network at hand: this home's gateway knows no other.
+  const gateway =
+    connection && Network.domain(connection.network) === Network.domain(network) ? connection : undefined
+  const [sellers, standings] = await Promise.all([
+    Offers.sellers(network),
+    gateway ? Standing.read(gateway.gateway.baseURL) : undefined,
+  ])
+  const auditsOf = (provider: Bytes.Hex, model: Bytes.Hex) =>
+    standings?.find((one) => one.provider === provider && one.model === model)
   if (terminal.json) {
     terminal.document({
       network: network.name,
@@ -22,7 +34,11 @@ async function run({ home, folder, terminal }: Setting, { network: file }: { rea
         ...rest,
         exitsAt: exitsAt ?? null,
         reason: reason ?? null,
-        offers: offers.map(({ offer, name }) => ({ name: name ?? null, ...offer })),
+        offers: offers.map(({ offer, name }) => ({
+          name: name ?? null,
+          ...offer,
+          audits: auditsOf(offer.provider, offer.model) ?? null,
+        })),
       })),
     })
     return undefined
@@ -40,10 +56,12 @@ async function run({ home, folder, terminal }: Setting, { network: file }: { rea
     )
     for (const { offer, name } of offers) {
       const { prompt, cached, output } = offer.prices
+      const audits = auditsOf(offer.provider, offer.model)
       terminal.print(
         `    ${name ?? offer.model}  ${decimal(prompt)} prompt, ${decimal(cached)} cached, ${decimal(output)} output ` +
           `a million tokens${dim(`, ${offer.limits.contextTokens} tokens of context, until ${new Date(offer.validity.notAfter * 1000).toISOString().slice(0, 16)}Z`)}`,
       )
+      if (audits) terminal.print(`      sampled ${Standing.describe(audits)}`)
     }
   }
   if (sellers.length === 0) terminal.print('  nobody yet; serve a model with: foil join --network <file>')
