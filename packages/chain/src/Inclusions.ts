@@ -119,6 +119,33 @@ export async function demandedOf(
 }
 
 /**
+ * What a provider must answer now. Looks for the demands backwards from the latest block, no further than the time to answer
+ * reaches; costs one call where nothing is open.
+ */
+export async function openOf(chain: Chain, provider: Bytes.Hex): Promise<readonly Demanded[]> {
+  const found: Demanded[] = []
+  const { open } = await standing(chain, provider, { at: 'latest' })
+  if (open === 0) return found
+  const { publicClient } = chain
+  const seconds = await publicClient.readContract({
+    address: await address(chain),
+    abi: inclusions.abi,
+    functionName: 'answerSeconds',
+  })
+  const { number, timestamp } = await publicClient.getBlock({ blockTag: 'latest' })
+  let toBlock = number
+  while (found.length < open) {
+    const fromBlock = toBlock < Params.logBlocksMax ? 0n : toBlock - Params.logBlocksMax + 1n
+    for (const one of await demandedOf(chain, provider, { fromBlock, toBlock }))
+      if ((await read(chain, one.claimId, { at: 'latest' }))?.state === 'open') found.push(one)
+    const first = await publicClient.getBlock({ blockNumber: fromBlock })
+    if (fromBlock === 0n || first.timestamp + seconds < timestamp) break
+    toBlock = fromBlock - 1n
+  }
+  return found
+}
+
+/**
  * Demands that the batch of a signed claim shows it, with a bond that was approved; possible from when its root is due.
  * @example await Inclusions.demand(wallet, receipt)
  */

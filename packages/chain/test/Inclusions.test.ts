@@ -51,6 +51,8 @@ test('a demand is answered from the batch, or fails and keeps the stake', async 
     expect.objectContaining({ claimId: Claim.id(twin.claim), sequence: 1n }),
   ])
   expect(await Inclusions.demandedOf(other, address(other), { fromBlock, toBlock })).toEqual([])
+  expect(await Inclusions.openOf(other, address(provider))).toEqual(made)
+  expect(await Inclusions.openOf(other, address(other))).toEqual([])
 
   expect(await refusal(Inclusions.answer(provider, first.claim, []))).toBe('OutsideBatch')
   const leaves = [claimId, Claim.id(second.claim)]
@@ -59,6 +61,7 @@ test('a demand is answered from the batch, or fails and keeps the stake', async 
   await Inclusions.answer(other, first.claim, Batch.prove(leaves, 0))
   expect(await refusal(Inclusions.answer(provider, twin.claim, Batch.prove(leaves, 1)))).toBe('NotIncluded')
   expect(await Inclusions.read(other, claimId, latest)).toMatchObject({ state: 'answered' })
+  expect(await Inclusions.openOf(other, address(provider))).toEqual(made.slice(1))
   expect(await Inclusions.owed(other, address(provider), latest)).toBe(bond)
 
   expect(await refusal(Inclusions.fail(other, twin.claim))).toBe('StillAnswerable')

@@ -1,4 +1,4 @@
-import { Channels, connectWallet, Keys, Outbox, Roots, Time } from '@counterfoil/chain'
+import { Channels, connectWallet, Inclusions, Keys, Outbox, Roots, Time } from '@counterfoil/chain'
 import type { Bytes, Network } from '@counterfoil/protocol'
 import * as events from './events.ts'
 import type { Chain, ConnectChain } from './Ports.ts'
@@ -45,6 +45,11 @@ function over(outbox: Outbox.Outbox): Chain {
       await Roots.post(wallet, batch)
     },
     redeem: (voucher) => Channels.redeem(wallet, voucher),
+    demands: () => Inclusions.openOf(wallet, provider),
+    async answer(claim, path) {
+      await Inclusions.answer(wallet, claim, path)
+      await Inclusions.collect(wallet)
+    },
     tend: () => Outbox.round(outbox),
   }
 }

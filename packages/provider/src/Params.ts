@@ -87,6 +87,8 @@ export const batchPollMs = 500
 export const outboxPollMs = 2_000
 /** Pauses after a failed call to the chain double from `batchPollMs` up to this. */
 export const chainBackoffMsMax = 15_000
+/** How often demands for inclusion are asked for; a development chain may give a minute to answer, others a day. */
+export const demandPollMs = 15_000
 /** How often vouchers are looked through for something to redeem. */
 export const redeemPollMs = 15_000
 

@@ -1,5 +1,5 @@
-import type { Channels, OutboxStore } from '@counterfoil/chain'
-import type { Batch, Bytes, Voucher } from '@counterfoil/protocol'
+import type { Channels, Inclusions, OutboxStore } from '@counterfoil/chain'
+import type { Batch, Bytes, Claim, Voucher } from '@counterfoil/protocol'
 import type * as events from './events.ts'
 
 /** Time: `now` in milliseconds since 1970 UTC, `elapsed` in milliseconds from any origin, never running backwards. */
@@ -40,6 +40,10 @@ export interface Chain {
   post(batch: Omit<Batch.BatchRoot, 'postedAt' | 'dueAt'>): Promise<void>
   /** Micro-units paid. */
   redeem(voucher: Voucher.SignedVoucher): Promise<bigint>
+  /** Demands for inclusion that wait for our answer. */
+  demands(): Promise<readonly Inclusions.Demanded[]>
+  /** Shows a claim in its posted batch, and takes the bond. */
+  answer(claim: Claim.Claim, path: readonly Bytes.Hex[]): Promise<void>
   /** Looks after what was written and is not final yet. */
   tend(): Promise<void>
 }

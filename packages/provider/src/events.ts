@@ -1,4 +1,4 @@
-import type { Outbox } from '@counterfoil/chain'
+import type { Inclusions, Outbox } from '@counterfoil/chain'
 import type { Bytes, Refusal } from '@counterfoil/protocol'
 import type { Logger } from 'pino'
 
@@ -111,6 +111,18 @@ export function batchConflict(log: Log, epoch: bigint, ours: Bytes.Hex, theirs: 
   log.error(
     { event: 'batch-conflict', epoch: `${epoch}`, ours, theirs },
     'the chain holds another root for this key and epoch: a second store signs with the key; take a new key',
+  )
+}
+export function demandAnswered(log: Log, { claimId, epoch, sequence }: Inclusions.Demanded) {
+  log.info(
+    { event: 'demand-answered', claimId, epoch: `${epoch}`, sequence: `${sequence}` },
+    'a demand for inclusion was answered',
+  )
+}
+export function demandNotOurs(log: Log, { claimId, keyId, epoch, sequence, answerBy }: Inclusions.Demanded) {
+  log.error(
+    { event: 'demand-not-ours', claimId, keyId, epoch: `${epoch}`, sequence: `${sequence}`, answerBy },
+    'a claim is demanded that this store has in no batch: answer it from the store that has it before answerBy, or the stake is held',
   )
 }
 export function redeemed(log: Log, channel: Bytes.Hex, amount: bigint) {

@@ -3,6 +3,7 @@ import type { AddressInfo } from 'node:net'
 import type { Engine } from '@counterfoil/engines'
 import type { Bytes, ModelManifest, Network, Offer } from '@counterfoil/protocol'
 import * as ChainTime from './ChainTime.ts'
+import * as Demands from './Demands.ts'
 import * as EngineWatch from './EngineWatch.ts'
 import * as events from './events.ts'
 import * as Server from './http/Server.ts'
@@ -58,7 +59,7 @@ export type Service = AsyncDisposable & {
   readonly model: Bytes.Hex
   /** Looks at the receipt key now, and takes a new one where it is time. */
   renew(): Promise<void>
-  /** One round of posting and one of redeeming, now. */
+  /** One round of posting, one of answering demands for inclusion and one of redeeming, now. */
   settle(): Promise<void>
 }
 
@@ -97,6 +98,7 @@ async function start(store: Store.Store, config: Config, ports: ServicePorts): P
   const redeemer: Redeemer.Redeemer = { store, chain, log }
   let redeemedAt = ports.clock.elapsed()
   const post = Loop.inTurn(() => Poster.post(provider))
+  const answerDemands = Loop.inTurn(() => Demands.answer(provider))
   const renew = Loop.inTurn(() => KeyRing.renew(ring))
   const redeem = Loop.inTurn(async () => {
     await Redeemer.redeem(redeemer)
@@ -122,6 +124,7 @@ async function start(store: Store.Store, config: Config, ports: ServicePorts): P
     every(Params.outboxPollMs, 'look after transactions', () => chain.tend()),
     every(Params.keyPollMs, 'renew the receipt key', renew),
     every(Params.batchPollMs, 'post a batch', post),
+    every(Params.demandPollMs, 'answer demands for inclusion', answerDemands),
     every(Params.redeemPollMs, 'redeem', redeemWhenDue),
     Loop.start(() => EngineWatch.probe(provider.watch), {
       intervalMs: Params.engineProbeMs,
@@ -137,6 +140,7 @@ async function start(store: Store.Store, config: Config, ports: ServicePorts): P
 
   async function settle(): Promise<void> {
     await post()
+    await answerDemands()
     await redeem()
   }
   return {

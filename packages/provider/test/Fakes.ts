@@ -1,6 +1,6 @@
-import type { Channels } from '@counterfoil/chain'
+import type { Channels, Inclusions } from '@counterfoil/chain'
 import { Engine } from '@counterfoil/engines'
-import { type Batch, Bytes, type Job, Key, type Runtime, type Voucher } from '@counterfoil/protocol'
+import { Batch, Bytes, Claim, type Job, Key, type Runtime, type Voucher } from '@counterfoil/protocol'
 import type { Chain, Clock, Tag } from '../src/index.ts'
 
 /** Time that moves when told. */
@@ -108,6 +108,21 @@ export class FakeChain implements Chain {
     this.latest.lines.set(`${channel}/${model}`, { redeemed: cumulative, epoch })
     this.redemptions.push(signed)
     return cumulative - line.redeemed
+  }
+  readonly demanded: Inclusions.Demanded[] = []
+  async demands() {
+    this.#reach()
+    return [...this.demanded]
+  }
+  /** The rules of Inclusions.answer. */
+  async answer(claim: Claim.Claim, path: readonly Bytes.Hex[]) {
+    this.#reach()
+    const place = { id: Claim.id(claim), sequence: claim.sequence }
+    const batch = await this.batch(claim.keyId, claim.epoch, 'latest')
+    if (!batch || !Batch.includes(batch, place, path)) throw new Error(`NotIncluded(${place.id})`)
+    const at = this.demanded.findIndex(({ claimId }) => claimId === place.id)
+    if (at < 0) throw new Error(`NotDemanded(${place.id})`)
+    this.demanded.splice(at, 1)
   }
   async tend() {
     this.#reach()

@@ -203,6 +203,15 @@ export function prune(store: Store.Store, beforeMs: number): number {
   return Number(changes)
 }
 
+/** The claim that stands at a number of a key. */
+export function find(store: Store.Store, keyId: Bytes.Hex, sequence: bigint): Claim.Claim | undefined {
+  const row = Store.sql(store, 'SELECT claim FROM claims WHERE key_id = ? AND sequence = ?').get(
+    keyId,
+    sequence,
+  )
+  return row && Claim.decode(row.claim as Uint8Array)
+}
+
 type Row = Readonly<Record<string, unknown>>
 
 function toEnd(row: Row): ProviderHttp.End | undefined {
