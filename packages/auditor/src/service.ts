@@ -15,6 +15,7 @@ import * as Planning from './Planning.ts'
 import type * as Ports from './Ports.ts'
 import type * as Rate from './Rate.ts'
 import * as Scoring from './Scoring.ts'
+import * as Audits from './store/Audits.ts'
 import * as Models from './store/Models.ts'
 import * as Store from './store/Store.ts'
 
@@ -144,6 +145,7 @@ export async function create(config: Config, ports: ServicePorts): Promise<Servi
       const late = setTimeout(() => server.closeAllConnections(), Params.stopGraceMs)
       await closed
       clearTimeout(late)
+      for (const cost of Audits.costs(store)) events.cost(log, cost)
       events.stopped(log)
       Store.close(store)
     },

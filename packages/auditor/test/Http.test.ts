@@ -124,3 +124,17 @@ test('a stop lets the one who is being answered finish, and lets nobody in', asy
   await stopped
   expect(bed.named('stopped')).toHaveLength(1)
 })
+
+test('a stop tells what the audits cost, by the runtime that answered', async () => {
+  await using bed = await Bed.create()
+  bed.chain.jobsPosted = 25
+  {
+    await using service = await bed.start()
+    await grow(bed, service, 1)
+  }
+  const bought = bed.named('bought')
+  const amount = bought.reduce((sum, one) => sum + Number(one.amount), 0)
+  expect(bed.named('cost')).toEqual([
+    { event: 'cost', runtime: bought[0]?.runtime, audits: bought.length, amount: `${amount}` },
+  ])
+}, 60_000)
