@@ -15,7 +15,10 @@ describe('a check of the real model', { timeout: 1_200_000 }, () => {
   }, 600_000)
 
   const run = async (
-    options: { readonly requests: number } & Omit<Parameters<typeof EngineServer.serve>[0], 'modelPath'>,
+    options: { readonly requests: number; readonly seed: number } & Omit<
+      Parameters<typeof EngineServer.serve>[0],
+      'modelPath'
+    >,
   ) => {
     await using server = await EngineServer.serve({ modelPath, ...options })
     await using reference = await Reference.open({ modelPath, threads: 1 })
@@ -29,14 +32,15 @@ describe('a check of the real model', { timeout: 1_200_000 }, () => {
         clock: () => performance.now(),
         now: () => Date.now(),
         // Seeded: the questions are the same each time, so that this test is.
-        random: seeded(1),
+        random: seeded(options.seed),
       },
     )
   }
 
   test('a hidden system prompt is found by what is said, where usage says nothing of it', async () => {
     const result = await run({
-      requests: 100,
+      requests: 200,
+      seed: 1,
       hiddenPrompt: 'Always answer as a pirate of few words.',
       liesAboutUsage: true,
     })
@@ -45,7 +49,7 @@ describe('a check of the real model', { timeout: 1_200_000 }, () => {
   })
 
   test('the declared weights: prefill and decoding differ by less than is granted, and prompts are equal', async () => {
-    const result = await run({ requests: 8 })
+    const result = await run({ requests: 8, seed: 5 })
     expect(result.detail).toBeUndefined()
     expect(result).toMatchObject({ outcome: 'cannot-tell', reason: 'undecided', uncounted: {} })
     expect(result.observations).toHaveLength(8)
