@@ -61,7 +61,7 @@ async function run(setting: Setting, options: Options): Promise<undefined> {
   const endpoint = options.endpoint === undefined ? undefined : assertEndpoint(options.endpoint)
   await Running.stay(setting, async (keep) => {
     Home.keepNetwork(home, network)
-    const storeDir = options.store ?? Home.paths.models(home)
+    const storeDir = options.store === undefined ? Home.paths.models(home) : resolve(folder, options.store)
     const { id, name } = await fetchModel(setting, storeDir, options.model)
     const keys = Home.paths.keys(home)
     const wallet = connectWallet(network, Secrets.privateKey(keys, 'provider'))

