@@ -62,7 +62,8 @@ export type ReceiptRow = {
   readonly model: string
   readonly epoch: bigint
   readonly amount: bigint
-  readonly transcript: string
+  /** JSON; null once the retention window has passed. */
+  readonly transcript: string | null
   readonly inclusion: string | null
   readonly acknowledged: boolean
   readonly number: Generated<bigint>
@@ -110,6 +111,9 @@ export type SpendRow = {
   readonly created_at: Created
 }
 
+/** The gateway that signs vouchers of a channel at present. */
+export type SignerRow = { readonly channel: string; readonly owner: bigint; readonly expires_at: Date }
+
 export type Tables = {
   readonly api_keys: ApiKeyRow
   readonly requests: RequestRow
@@ -119,6 +123,7 @@ export type Tables = {
   readonly refused_claims: RefusedClaimRow
   readonly leases: LeaseRow
   readonly spends: SpendRow
+  readonly signers: SignerRow
 }
 
 export type Database = Kysely<Tables>

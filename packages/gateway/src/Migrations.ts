@@ -7,6 +7,7 @@ export const migrations: Record<string, Migration> = {
   '0001_start': { up: start },
   '0002_ledger': { up: ledger },
   '0003_audits': { up: Audits.up },
+  '0004_retention': { up: retention },
 }
 
 async function start(db: Kysely<unknown>): Promise<void> {
@@ -111,6 +112,22 @@ async function ledger(db: Kysely<unknown>): Promise<void> {
     sql`create index spends_lease on spends (lease)`,
     sql`alter table requests add column lease int8`,
     sql`create index requests_running on requests (key_id) where state = 'running'`,
+  ])
+    await statement.execute(db)
+}
+
+/** Transcripts that may be dropped, and who signs for a channel. */
+async function retention(db: Kysely<unknown>): Promise<void> {
+  for (const statement of [
+    sql`alter table receipts alter column transcript drop not null`,
+    sql`create index receipts_kept on receipts (created_at) where transcript is not null`,
+    sql`create index requests_kept on requests (created_at) where state = 'failed' and nonce != ''`,
+    sql`create index refused_claims_kept on refused_claims (created_at) where evidence != ''`,
+    sql`create table signers (
+      channel text primary key,
+      owner int8 not null,
+      expires_at timestamptz not null
+    )`,
   ])
     await statement.execute(db)
 }

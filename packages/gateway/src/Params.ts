@@ -50,6 +50,10 @@ export const limits = {
   ownerGraceMs: 5_000,
   /** A job of a gateway that died is given up when no claim for it has turned up by then. */
   orphanMs: 600_000,
+  /** What callers wrote and were answered is kept this long: as long as providers serve their leaves. */
+  retentionMs: 2_592_000_000,
+  /** … and looked through this often. */
+  pruneMs: 600_000,
   /** Leases of balances are kept this often, and those of dead gateways looked for. */
   leaseTendMs: 5_000,
   /** Running answers may end within this after a stop signal; supervisors kill after 10 s. */
@@ -121,6 +125,11 @@ export const leaseAmountMax = 10_000_000n
 export const leaseLinesMax = 4_096
 /** Requests that are journalled in one statement. */
 export const groupMax = 64
+
+/** A channel that a gateway took for signing is free again after this: a provider's answer takes 10 s at most. */
+export const signingMs = 30_000
+/** Rows of a kind that are dropped in one transaction. */
+export const pruneRowsMax = 500
 
 /** Connections to the database. */
 export const databaseConnectionsMax = 16

@@ -2,6 +2,7 @@ import { type Eip712, Network, ProviderHttp, Refusal, Voucher } from '@counterfo
 import * as Account from './Account.ts'
 import type { Database } from './Database.ts'
 import { type Events, reasonOf } from './events.ts'
+import * as Line from './Line.ts'
 import * as Params from './Params.ts'
 import * as Row from './Row.ts'
 import * as Turns from './Turns.ts'
@@ -21,6 +22,8 @@ export type Payments = {
 
 export type Options = {
   readonly database: Database
+  /** The number of this gateway. */
+  readonly owner: bigint
   readonly network: Network.Network
   readonly privateKey: Uint8Array
   readonly limits: Params.Limits
@@ -37,7 +40,7 @@ type Message = {
 }
 
 export function create(options: Options): Payments {
-  const { database, limits, events } = options
+  const { database, limits, events, owner } = options
   const domain: Eip712.Domain = Network.eip712(options.network)
   const timers = new Map<Account.Account, NodeJS.Timeout>()
   const failures = new Map<Account.Account, number>()
@@ -75,7 +78,24 @@ export function create(options: Options): Payments {
   }
 
   async function pay(account: Account.Account): Promise<void> {
+    const { channel } = account
+    if (!(await Line.claim(database, channel, owner))) {
+      // Another gateway pays what all have accepted here; what it leaves is paid by the next turn.
+      account.unpaid = await Line.owed(database, channel)
+      schedule(account, limits.voucherMs)
+      return options.onPaid(account)
+    }
+    try {
+      await payAlone(account)
+    } finally {
+      await Line.release(database, channel, owner)
+    }
+    options.onPaid(account)
+  }
+
+  async function payAlone(account: Account.Account): Promise<void> {
     for (const { post, amount } of await messages(account)) {
+      await Line.claim(database, account.channel, owner)
       const value = await account.client.call(
         'POST',
         ProviderHttp.paths.vouchers,
@@ -92,19 +112,12 @@ export function create(options: Options): Payments {
         claims: post.accepts.length,
       })
     }
-    options.onPaid(account)
   }
 
   /** What is to be said: one message a line with claims to pay; refusals go with the first. */
   async function messages({ channel }: Account.Account): Promise<readonly Message[]> {
     return database.transaction().execute(async (tx) => {
-      // One writer a channel: whoever signs holds this until it has read what it signs for.
-      const lines = await tx
-        .selectFrom('lines')
-        .selectAll()
-        .where('channel', '=', channel)
-        .forUpdate()
-        .execute()
+      const lines = await tx.selectFrom('lines').selectAll().where('channel', '=', channel).execute()
       const unpaid = await tx
         .selectFrom('receipts')
         .select(['claim_id', 'model', 'amount', 'epoch'])
@@ -152,17 +165,7 @@ export function create(options: Options): Payments {
   async function taken({ voucher: signed, accepts, refuses }: ProviderHttp.VoucherPost): Promise<void> {
     await database.transaction().execute(async (tx) => {
       if (accepts.length > 0) {
-        const { channel, model, cumulative, epoch } = signed.voucher
-        await tx
-          .insertInto('lines')
-          .values({ channel, model, cumulative, epoch, signature: signed.signature })
-          .onConflict((conflict) =>
-            conflict
-              .columns(['channel', 'model'])
-              .doUpdateSet({ cumulative, epoch, signature: signed.signature })
-              .where('lines.cumulative', '<', cumulative),
-          )
-          .execute()
+        await Line.raise(tx, signed)
         await tx
           .updateTable('receipts')
           .set({ acknowledged: true })

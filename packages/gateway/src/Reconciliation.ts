@@ -2,6 +2,7 @@ import { type Bytes, type Eip712, ProviderHttp, Refusal, Voucher } from '@counte
 import * as Account from './Account.ts'
 import type { Database, Executor } from './Database.ts'
 import type { Events } from './events.ts'
+import * as Line from './Line.ts'
 import type { Payments } from './Payments.ts'
 import * as Row from './Row.ts'
 
@@ -54,13 +55,7 @@ async function compare(options: Options, account: Account.Account): Promise<read
   await mark(database, channel, last ?? 0n, requests)
   await remind(options, account, state)
   for (const end of claims) await options.settle(account, end)
-  const { sum } = await database
-    .selectFrom('receipts')
-    .select(({ fn }) => fn.sum<string | null>('amount').as('sum'))
-    .where('channel', '=', channel)
-    .where('acknowledged', '=', false)
-    .executeTakeFirstOrThrow()
-  account.unpaid = BigInt(sum ?? 0)
+  account.unpaid = await Line.owed(database, channel)
   await readState(account)
   return requests
 }
@@ -142,19 +137,9 @@ async function adopt(
   state: ProviderHttp.ChannelState,
 ): Promise<void> {
   for (const signed of state.vouchers) {
-    const { channel, model, cumulative, epoch } = signed.voucher
+    const { channel, model, cumulative } = signed.voucher
     if (channel !== state.channel || Voucher.signer(signed, domain) !== signer) continue
-    const adopted = await database
-      .insertInto('lines')
-      .values({ channel, model, cumulative, epoch, signature: signed.signature })
-      .onConflict((conflict) =>
-        conflict
-          .columns(['channel', 'model'])
-          .doUpdateSet({ cumulative, epoch, signature: signed.signature })
-          .where('lines.cumulative', '<', cumulative),
-      )
-      .returning('model')
-      .executeTakeFirst()
+    const adopted = await Line.raise(database, signed)
     if (adopted) events.voucherAdopted({ channel, model, cumulative })
   }
 }

@@ -79,6 +79,11 @@ const schema = z.object({
     .enum(['prevrandao', 'drand-quicknet'], { error: 'must be drand-quicknet or prevrandao' })
     .default('drand-quicknet'),
   GATEWAY_RELAYS: z.string().min(1).default('https://api.drand.sh,https://drand.cloudflare.com'),
+  GATEWAY_RETENTION_DAYS: z.coerce
+    .number({ error: 'must be a number of days from 1 to 3650' })
+    .min(1)
+    .max(3_650)
+    .default(Params.limits.retentionMs / 86_400_000),
   LOG_LEVEL: z.enum(levels, { error: `must be one of ${levels.join(', ')}` }).default('info'),
 })
 
@@ -114,7 +119,7 @@ export function fromEnvironment(environment: NodeJS.ProcessEnv = process.env): C
     }),
     channels: values.GATEWAY_CHANNELS.filter((one) => Bytes.isHex(one)),
     logLevel: values.LOG_LEVEL,
-    limits: Params.limits,
+    limits: { ...Params.limits, retentionMs: values.GATEWAY_RETENTION_DAYS * 86_400_000 },
     trust: {
       auditors:
         values.GATEWAY_AUDITORS_FILE === undefined

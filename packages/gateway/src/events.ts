@@ -99,6 +99,9 @@ export function create(log: Logger, metrics: Metrics) {
       readonly claim: Bytes.Hex
       readonly reason: string
     }) => log.warn(at, 'evidence refused'),
+    /** The retention window of so many has passed. */
+    pruned: (at: { readonly requests: number; readonly refused: number; readonly lines: number }) =>
+      log.info(at, 'pruned'),
     databaseAway: (error: unknown) => log.error({ reason: reasonOf(error) }, 'database away'),
     chainAway: (error: unknown) => log.warn({ reason: reasonOf(error) }, 'chain away'),
     /** Work in the background failed in a way that nobody planned for; it is tried again at its next turn. */

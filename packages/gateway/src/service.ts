@@ -25,6 +25,7 @@ import * as Payments from './Payments.ts'
 import * as Presence from './Presence.ts'
 import * as Reconciliation from './Reconciliation.ts'
 import * as Recovery from './Recovery.ts'
+import * as Retention from './Retention.ts'
 import type { Context } from './routes/Context.ts'
 import * as Server from './Server.ts'
 
@@ -75,7 +76,7 @@ export async function create(config: Config, ports: Ports): Promise<Gateway> {
     ...{ database, ledger, presence, live, chain, p256, clock, limits, events },
   }
   const payments: Payments.Payments = Payments.create({
-    ...{ database, network, privateKey, limits, events },
+    ...{ database, network, privateKey, limits, events, owner: presence.owner },
     onPaid: () => capacity.changed(),
     onMismatch: (account) => agree(account),
   })
@@ -128,6 +129,7 @@ export async function create(config: Config, ports: Ports): Promise<Gateway> {
   await watch.load()
   background.every('reading audits', limits.auditPollMs, watch.round)
   background.every('reading the providers', limits.refreshMs, directory.refresh)
+  background.every('pruning', limits.pruneMs, () => Retention.prune({ database, clock, limits, events }))
   background.every('tending the ledger', limits.leaseTendMs, ledger.tend)
   const prove = Inclusion.create({ database, reader, directory, clock, events })
   background.every('proving inclusion', limits.inclusionMs, prove)

@@ -225,8 +225,10 @@ describe('an idempotency key', () => {
     expect(second.headers.get('x-receipt-id')).toBe(first.headers.get('x-receipt-id'))
     expect(provider.jobs).toHaveLength(1)
     const other = await world.chat({ temperature: 0 }, withKey)
-    expect(other.status).toBe(400)
-    expect((await other.json()).error.param).toBe('idempotency-key')
+    expect(other.status).toBe(422)
+    expect((await other.json()).error).toMatchObject({
+      ...{ code: 'idempotency_key_reused', param: 'idempotency-key' },
+    })
     expect((await world.chat({}, { headers: { 'idempotency-key': 'a b' } })).status).toBe(400)
   })
 

@@ -216,6 +216,53 @@ describe('after a crash', () => {
     expect(refused?.reason).toMatch(/request-mismatch/)
   })
 
+  test('a claim that turns up after its caller had left and it was given up is still charged and paid', async () => {
+    await start()
+    const request = await killedBeforeSettling()
+    await rows(`update requests set state = 'failed', reserved = 0`)
+    await rows(`update attempts set state = 'left', reason = 'no claim in time'`)
+    await rows('update api_keys set reserved = 0')
+    const [held] = [...provider.claims.values()]
+    if (held) held.state = 'unpaid'
+    await world.restart()
+    await Fixture.until(() => held?.state === 'paid')
+    expect(await world.balance()).toEqual({ balance: 1_000_000n - 5n, reserved: 0n })
+    expect((await world.fetch(`/v1/receipts/${request}`)).status).toBe(200)
+  })
+
+  test('a claim of a provider that had failed its caller is refused with the reason', async () => {
+    await start()
+    await killedBeforeSettling()
+    await rows(`update requests set state = 'failed', reserved = 0`)
+    await rows(`update attempts set state = 'failed', reason = 'no further event within 30000 ms'`)
+    await rows('update api_keys set reserved = 0')
+    const [held] = [...provider.claims.values()]
+    if (held) held.state = 'unpaid'
+    await world.restart()
+    await Fixture.until(() => held?.state === 'refused')
+    const [refused] = await rows('select reason from refused_claims')
+    expect(refused?.reason).toBe(
+      'late: the request had ended without this answer (no further event within 30000 ms)',
+    )
+    expect(await world.balance()).toEqual({ balance: 1_000_000n, reserved: 0n })
+  })
+
+  test('while one gateway signs for a channel, the other leaves its vouchers to it', async () => {
+    await start({ limits: { voucherMs: 20 } })
+    const [channel] = world.channels
+    await rows(`insert into signers values ('${channel}', 7, now() + interval '1 hour')`)
+    expect((await world.chat({})).status).toBe(200)
+    await Fixture.until(
+      async () => (await rows('select 1 from receipts where not acknowledged')).length === 1,
+    )
+    expect(provider.vouchers).toEqual([])
+    // It died: its time runs out.
+    await rows(`update signers set expires_at = now() - interval '1 second'`)
+    await Fixture.until(allPaid)
+    expect(provider.paid()).toBe(5n)
+    await Fixture.until(async () => (await rows('select 1 from signers')).length === 0)
+  })
+
   test('two gateways on one database leave each other’s running jobs alone', async () => {
     await start()
     const held = Promise.withResolvers<void>()

@@ -33,6 +33,7 @@ export const codes = {
   method_not_allowed: { status: 405, type: 'invalid_request_error' },
   offer_expired: { status: 409, type: 'invalid_request_error' },
   request_in_progress: { status: 409, type: 'invalid_request_error' },
+  idempotency_key_reused: { status: 422, type: 'invalid_request_error' },
   channel_unknown: { status: 402, type: 'payment_error' },
   channel_closing: { status: 402, type: 'payment_error' },
   credit_exceeded: { status: 402, type: 'payment_error' },

@@ -78,7 +78,7 @@ async function derive(
   const digest = Job.digest(job, salts.request)
   if (before && before.request !== digest)
     throw Http.refused(
-      'invalid_value',
+      'idempotency_key_reused',
       'This idempotency-key was used for another request; use a new one.',
       'idempotency-key',
     )
@@ -168,5 +168,10 @@ async function repeat(
     .select('transcript')
     .where('request', '=', request)
     .executeTakeFirstOrThrow()
+  if (transcript === null)
+    throw Http.refused(
+      'invalid_nonce',
+      'This was answered before and its answer is no longer kept; use a new nonce.',
+    )
   return Transcript.fromJson(JSON.parse(transcript))
 }

@@ -21,6 +21,9 @@ export async function get(
       .select(['transcript', 'inclusion'])
       .where('request', '=', id)
       .where('key_id', '=', keyId)
+      // Dropped once the retention window has passed.
+      .where('transcript', 'is not', null)
+      .$narrowType<{ transcript: string }>()
       .executeTakeFirst())
   // The same answer for a receipt of somebody else: who holds an id learns nothing about it.
   if (!found)
