@@ -76,6 +76,16 @@ test('who holds a port is named', async () => {
   expect(PortHolder.find(port)).toBeUndefined()
 })
 
+test('the linked foil runs under any Node from any folder, and its exit code is that of the program', () => {
+  const linked = (...args: readonly string[]) =>
+    spawnSync(join(import.meta.dirname, '../foil.mjs'), args, { encoding: 'utf8', cwd: '/' })
+  expect(linked('--version')).toMatchObject({ status: 0, stdout: '0.1.0\n' })
+  expect(linked('frobnicate')).toMatchObject({
+    status: 2,
+    stderr: expect.stringContaining('unknown command'),
+  })
+})
+
 test('config: every setting with what gave it, and no secret', async () => {
   using own = home()
   const env = {
