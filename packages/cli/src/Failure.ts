@@ -1,3 +1,5 @@
+import { fileURLToPath } from 'node:url'
+
 /**
  * 0 all is well · 1 it did not work · 2 the command was not understood · 3 the answer or receipt does not meet the policy ·
  * of `check`: 4 not consistent · 5 cannot tell.
@@ -28,11 +30,16 @@ export class Failure extends Error {
 /** Errors of other rooms end in what to do, after the last colon. */
 const endsInFix = /^(Ports|RunFile|Genesis|Secrets|Identity|Postgres|PostgresBinaries|Anvil)\.|^ApiKeys\./
 
+const setUp = fileURLToPath(new URL('../../../scripts/setup.mjs', import.meta.url))
+
 /** Any error as a cause and a fix. */
 export function explain(error: unknown, { home }: { readonly home: string }): Failure {
   if (error instanceof Failure) return error
   if (!(error instanceof Error)) return new Failure(String(error), 'report this: no command should end so')
   const { name, message } = error
+  // A pull brought a package that was not installed yet.
+  if ('code' in error && error.code === 'ERR_MODULE_NOT_FOUND')
+    return new Failure(message, `install what package-lock.json asks for: node ${setUp}`)
   if (name === 'Keeper.FallenError' || name === 'Keeper.SilentError')
     return new Failure(message, `see why in ${home}/logs (foil logs), then try again`)
   if (name === 'PullError')

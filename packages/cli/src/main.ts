@@ -4,18 +4,19 @@ import { exitCodes, explain, Failure } from './Failure.ts'
 import * as Program from './program.ts'
 import * as Setting from './Setting.ts'
 
-const program = await Program.create(process.argv.slice(2))
-setUp(program, 'foil')
-if (process.argv.length === 2) program.outputHelp()
-else await run()
+await run()
 
 async function run(): Promise<void> {
+  let program: Command | undefined
   try {
-    await program.parseAsync()
+    program = await Program.create(process.argv.slice(2))
+    setUp(program, 'foil')
+    if (process.argv.length === 2) program.outputHelp()
+    else await program.parseAsync()
   } catch (error) {
     // Help that was asked for ends commander in the same way as an error.
     if (error instanceof CommanderError) return
-    const setting = Setting.of(program.opts<Setting.GlobalOptions>())
+    const setting = Setting.of(program?.opts<Setting.GlobalOptions>() ?? { color: true })
     const failure = explain(error, setting)
     setting.terminal.fail(failure)
     process.exitCode = failure.exitCode

@@ -94,3 +94,11 @@ test('amounts and progress read as people read them', () => {
     ModelProgress.line({ phase: 'download', source: 'hf:x', bytes: 45e6, total: 98.4e6, etaSeconds: 2.2 }),
   ).toBe('model: download hf:x 45.0 of 98.4 MB, 3 s left')
 })
+
+test('a package that a pull brought and nobody installed: the command that installs it', () => {
+  const error = Object.assign(new Error("Cannot find package 'new' imported from a.ts"), {
+    code: 'ERR_MODULE_NOT_FOUND',
+  })
+  const { message, fix } = explain(error, { home: '/h' })
+  expect([message, fix]).toEqual([error.message, expect.stringMatching(/: node \/.+\/scripts\/setup\.mjs$/)])
+})
