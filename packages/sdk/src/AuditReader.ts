@@ -111,15 +111,24 @@ type Via = { readonly options: AuditOptions; readonly network: Network.Network; 
 async function refresh(known: Memory, via: Via): Promise<void> {
   const now = performance.now()
   if (known.readAt !== undefined && now - known.readAt < Params.auditsFreshMs) return
-  const { options, chain } = via
+  const { chain } = via
   const more = await Chained.list(chain, (known.commitments.at(-1)?.number ?? -1) + 1, { at: 'finalized' })
   known.commitments = [...known.commitments, ...more]
-  for (const trusted of options.auditors) {
+  for (const trusted of via.options.auditors) {
+    let isAway = false
+    const onProblem = (problem: Error) => {
+      // Told once, and not asked for everything else as well.
+      if (isAway) return
+      isAway = problem instanceof GatewayError && problem.status === undefined
+      via.options.onProblem?.(problem)
+    }
+    const options = { ...via.options, onProblem }
     const due = own(known, trusted)
       .filter(({ number }) => !known.pages.get(number)?.isFinal)
       .values()
     const work = async () => {
-      for (const commitment of due) await readPage(known, commitment, trusted, via)
+      for (const commitment of due)
+        if (!isAway) await readPage(known, commitment, trusted, { ...via, options })
     }
     await Promise.all(Array.from({ length: Params.pagesAtOnceMax }, work))
   }
