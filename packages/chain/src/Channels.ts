@@ -140,6 +140,7 @@ export async function redeem(wallet: Wallet, signed: Voucher.SignedVoucher): Pro
  * that became void meanwhile (redeemed, exhausted, closed, overtaken) are passed over.
  * @throws {RangeError} for none, or more than `redemptionsMax`.
  * @throws {RevertedError} `NotCommitted` where an epoch has no root, `NothingToRedeem` when all are void.
+ * @example const micros = await Channels.redeemMany(wallet, payee, [signedVoucher])
  */
 export async function redeemMany(
   wallet: Wallet,

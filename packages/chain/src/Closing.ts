@@ -48,7 +48,10 @@ export async function closeNowFor(
   return send(wallet, encodeFunctionData({ abi: channels.abi, functionName: 'closeNowFor', args }))
 }
 
-/** A party's consent to close at once; the payee's says that it has nothing more to redeem on this channel. */
+/**
+ * A party's consent to close at once; the payee's says that it has nothing more to redeem on this channel.
+ * @example await Closing.closeNow(payer, id, await Closing.sign(payee, id))
+ */
 export async function sign(wallet: Wallet, id: Bytes.Hex): Promise<Bytes.Hex> {
   return signTyped(wallet, 'Close', id)
 }

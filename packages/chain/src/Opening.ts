@@ -26,7 +26,10 @@ const types = {
   ],
 } as const
 
-/** The payer's signature of an opening; a contract account's owner signs the same for ERC-1271. */
+/**
+ * The payer's signature of an opening; a contract account's owner signs the same for ERC-1271.
+ * @example const id = await Opening.send(anybody, opening, await Opening.sign(payer, opening))
+ */
 export async function sign(wallet: Wallet, opening: Opening): Promise<Bytes.Hex> {
   const { chainId, contracts } = wallet.network
   return wallet.account.signTypedData({
