@@ -143,7 +143,8 @@ describe('the daemon', () => {
       await blocker.query(`select * from requests where state = 'running' for update`)
       reached.resolve()
     }
-    const answered = chat(first.url, true)
+    const named = { headers: { 'idempotency-key': 'answered-once' } }
+    const answered = chat(first.url, true, named)
       .then((response) => response.text())
       .catch(() => '')
     await reached.promise
@@ -170,6 +171,13 @@ describe('the daemon', () => {
       headers: { authorization: `Bearer ${key}` },
     })
     expect(receipt.status).toBe(200)
+    // Its caller asks again under the same name, and gets the answer that it has paid for.
+    const asked = provider.jobs.length
+    const again = await chat(second.url, false, named)
+    expect(again.headers.get('x-receipt-id')).toBe(last?.end.receipt.claim.request)
+    expect((await again.json()).choices[0].message.content).toBe('The capital of Japan is Tokyo.')
+    expect(provider.jobs).toHaveLength(asked)
+    expect((await balance()).balance).toBe(before.balance - 5)
   }, 120_000)
 
   test('killed between two providers of one request frees what was held for it when it is back', async () => {
