@@ -47,9 +47,9 @@ export type Directory = {
     excluded: ReadonlySet<Account.Account>,
     policy: Policy.Policy,
   ): readonly Candidate[]
-  /** Why nobody who offers the model may serve this policy; empty where somebody may, or nobody offers it. */
+  /** Why nobody who offers the job's model may serve this policy; empty where somebody may, or nobody offers it. */
   objections(
-    model: Bytes.Hex,
+    job: Job.Job,
     policy: Policy.Policy,
   ): readonly { readonly provider: Bytes.Hex; readonly reason: Verdict.Reason }[]
   /** Reads channels, endpoints and offers again. */
@@ -70,7 +70,7 @@ export type Options = {
   readonly p256: P256.P256
   readonly events: Events
   /** Why a provider may not have work for this offer under this policy, by its audits. */
-  readonly objection: (offer: Offer.Offer, policy: Policy.Policy) => Verdict.Reason | undefined
+  readonly objection: (offer: Offer.Offer, policy: Policy.Policy, job?: Job.Job) => Verdict.Reason | undefined
   /** A provider answered: agree with it on vouchers and unpaid claims, the first time (while `unusable`) before work. */
   readonly onReached: (account: Account.Account) => Promise<void>
 }
@@ -215,7 +215,9 @@ export function create(options: Options): Directory {
         .flatMap((account) => {
           const offers = account.offers.filter(
             (signed) =>
-              signed.offer.model === job.model && isValid(signed) && !options.objection(signed.offer, policy),
+              signed.offer.model === job.model &&
+              isValid(signed) &&
+              !options.objection(signed.offer, policy, job),
           )
           const [best] = offers
             .map((offer) => ({ account, offer, price: Account.worstCase(job, offer.offer) }))
@@ -229,12 +231,15 @@ export function create(options: Options): Directory {
             a.account.lastUsed - b.account.lastUsed,
         )
     },
-    objections(model, policy) {
+    objections(job, policy) {
       const objected = inOrder().flatMap((account) =>
         account.unusable === undefined
           ? account.offers
-              .filter((signed) => signed.offer.model === model && isValid(signed))
-              .map(({ offer }) => ({ provider: account.payee, reason: options.objection(offer, policy) }))
+              .filter((signed) => signed.offer.model === job.model && isValid(signed))
+              .map(({ offer }) => ({
+                provider: account.payee,
+                reason: options.objection(offer, policy, job),
+              }))
           : [],
       )
       // One that nothing is said against is enough.

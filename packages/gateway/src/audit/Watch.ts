@@ -4,6 +4,7 @@ import {
   AuditPage,
   type Bytes,
   Decode,
+  type Job,
   type Key,
   Network,
   type P256,
@@ -32,10 +33,11 @@ export type Watch = {
   round(): Promise<void>
   /** The same array as long as nothing was folded anew. */
   findings(): readonly Findings.Finding[]
-  /** Why a provider may not have work under this policy. */
+  /** Why a provider may not have this work under this policy. */
   objection(
     offer: Parameters<typeof Standing.objection>[1],
     policy: Policy.Policy,
+    job?: Job.Job,
   ): Verdict.Reason | undefined
   /** Numbers of an auditor's commitments that have a page here. */
   numbers(auditor: Bytes.Hex): readonly number[]
@@ -223,7 +225,7 @@ export function create(options: Options): Watch {
       await Bundles.collect({ database, domain, book, sources, clock, again, events }, found)
     },
     findings: () => found,
-    objection: (offer, policy) => Standing.objection(found, offer, policy, () => view.seconds()),
+    objection: (offer, policy, job) => Standing.objection(found, offer, policy, () => view.seconds(), job),
     numbers: (auditor) =>
       [...book.values()]
         .filter(({ commitment, digest }) => commitment.auditor === auditor && digest.subjects.length > 0)

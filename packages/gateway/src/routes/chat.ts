@@ -91,7 +91,7 @@ async function derive(
 
 /** Nobody who offers the model stands as the caller demands: refused before anybody has seen the prompt. */
 function demandStanding({ directory }: Context, { job, policy, label }: Relay.Ask): void {
-  const objections = directory.objections(job.model, policy)
+  const objections = directory.objections(job, policy)
   if (objections.length > 0) throw new Refusal.RefusedError(PolicyHeader.refusal(label, policy, objections))
 }
 

@@ -167,6 +167,17 @@ describe('a policy', () => {
     })
   })
 
+  test('is not met by audits of short prompts where the prompt is long', async () => {
+    const { cheap, other } = await start()
+    for (const one of [cheap, other]) auditor.audit(one, many(120))
+    await known(2)
+    const long = { messages: [{ role: 'user', content: 'word '.repeat(1_000) }] }
+    const { error } = await (await world.chat(long, { headers: sampled })).json()
+    expect(error.message).toContain('history-short: too few of its 120 audited answers')
+    expect([...cheap.jobs, ...other.jobs]).toEqual([])
+    expect((await world.chat({}, { headers: sampled })).status).toBe(200)
+  })
+
   test('is not met by a calibration of fewer machines than the operator demands', async () => {
     const { other } = await start({ machinesMin: 2 })
     auditor.audit(other, many(120))
