@@ -12,6 +12,7 @@ import * as FakeAnswer from './FakeAnswer.ts'
 import * as Params from './Params.ts'
 import * as Rounds from './Rounds.ts'
 import * as Row from './Row.ts'
+import { cpuSecondsOfTree } from './Usage.ts'
 
 const section = 'Balances'
 
@@ -43,13 +44,15 @@ export async function run(mode: Params.Mode): Promise<readonly Row.Row[]> {
     }
     const sample = transcript()
     const arm = (ledger: Ledger.Ledger) => async () => {
-      const before = { statements, cpu: process.cpuUsage() }
+      const database = cpuSecondsOfTree(server.pid())
+      const before = { statements, database, cpu: process.cpuUsage() }
       const { count, seconds } = await load(ledger, keyId, sample, mode.gateway.seconds)
       const { user, system } = process.cpuUsage(before.cpu)
       return {
         rate: count / seconds,
         statements: (statements - before.statements) / count,
         cpuMs: (user + system) / 1000 / count,
+        databaseMs: ((cpuSecondsOfTree(server.pid()) - before.database) * 1000) / count,
       }
     }
     const arms = Object.entries(ledgers).map(([name, ledger]) => [name, arm(ledger)] as const)
@@ -63,6 +66,7 @@ export async function run(mode: Params.Mode): Promise<readonly Row.Row[]> {
       { name: 'rate', metric: 'held and settled', unit: 'requests/s' },
       { name: 'statements', metric: 'statements', unit: 'a request' },
       { name: 'cpuMs', metric: 'processor time of the writers', unit: 'ms a request' },
+      { name: 'databaseMs', metric: 'processor time of the database', unit: 'ms a request' },
     ].flatMap(({ name, metric, unit }) =>
       Row.compare(
         (what) => ({ section, what: `one key, 16 writers, ${what}`, metric, unit }),
