@@ -306,9 +306,32 @@ describe.each([false, true])('a provider that fails, stream: %s', (stream) => {
     expect(response.status).toBe(begun ? 200 : status)
     const last = begun ? Fixture.parse(text).data.at(-1) : text
     expect(JSON.parse(last ?? '')).toMatchObject({ error: { code } })
+    // Where a provider lives is in the log, not in what callers read.
+    expect(last).not.toMatch(/127\.0\.0\.1|http:/)
     expect(await world.balance()).toEqual(balance)
   })
 })
+
+test.each([
+  ['output_limit_exceeded', 'max_completion_tokens', /max_completion_tokens is 64; .* at most 1024/],
+  ['context_length_exceeded', 'messages', /context of 2048 tokens/],
+  ['invalid_value', null, /does not take this request/],
+] as const)(
+  'a refusal of a provider (%s) is said in the words of the API',
+  async (refusal, param, message) => {
+    provider.refusal = refusal
+    try {
+      const response = await world.chat({ max_tokens: 64 })
+      expect(response.status).toBe(400)
+      const { error } = await response.json()
+      expect(error).toMatchObject({ code: refusal, param })
+      expect(error.message).toMatch(message)
+      expect(error.message).not.toContain('fake:')
+    } finally {
+      provider.refusal = undefined
+    }
+  },
+)
 
 test('a provider that stalls is given up in time, before and after its first word', async () => {
   const slow = await Fixture.create(await databases.fresh(), {
