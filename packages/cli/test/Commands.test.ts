@@ -106,9 +106,13 @@ describe('a command that cannot work: cause, fix, and 1', () => {
     [
       'join, without its network',
       ['join', '--network', 'nowhere.json'],
-      /^foil: nowhere\.json is not there\n/,
+      /^foil: \/.+\/nowhere\.json is not there\n/,
     ],
-    ['gateway, without its network', ['gateway', '--network', 'n.json'], /^foil: n\.json is not there\n/],
+    [
+      'gateway, without its network',
+      ['gateway', '--network', 'n.json'],
+      /^foil: \/.+\/n\.json is not there\n/,
+    ],
     ['providers, where no chain is known', ['providers'], /network\.json is not there/],
     [
       'doctor --money, where nothing runs',
