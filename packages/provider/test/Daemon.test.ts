@@ -232,6 +232,19 @@ test('a client that leaves a real answer frees the sequence; the next one is ans
   expect(await once(daemon.child, 'exit')).toEqual([0, null])
 }, 180_000)
 
+test('a store that is not what it was makes a new key and registers it on the real chain', async () => {
+  rmSync(join(home, 'provider', 'store.mark'))
+  daemon = await start()
+  const { end } = await ask(await token(), capital)
+  const { keyId, sequence } = (end ?? expect.fail('no end')).receipt.claim
+  expect(sequence).toBe(0n)
+  expect(keyId).not.toBe(Key.id(Secrets.receiptKey(keys, 'provider').publicKey))
+  const registered = await Keys.read(connectWallet(network, payerKey()), keyId)
+  expect(registered?.provider).toBe(lower(privateKeyToAddress(providerKey())))
+  daemon.child.kill('SIGTERM')
+  expect(await once(daemon.child, 'exit')).toEqual([0, null])
+}, 180_000)
+
 test('a wrong setting ends the daemon with the variable, its value and what to do', async () => {
   const bad = join(home, 'bad.json')
   writeFileSync(bad, '{}')
