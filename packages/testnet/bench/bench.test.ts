@@ -18,6 +18,7 @@ test('a quick bench measures every section', async () => {
   expect(result.mode).toBe('quick')
   expect([...new Set(result.rows.map(({ section }) => section))]).toEqual([
     'Gateway',
+    'Balances',
     'Provider',
     'Receipts',
     'Durability',
@@ -37,7 +38,7 @@ test('what is not a whole run is not recorded', async () => {
     run(process.execPath, ['--conditions=source', main, ...args], { env: { ...inherited } })
   await expect(refused(['--write', '--quick'])).rejects.toThrow('--write records a whole run in full')
   await expect(refused(['--write', '--only', 'gateway'])).rejects.toThrow('--write records a whole run')
-  await expect(refused(['--only', 'gatewy'])).rejects.toThrow('--only takes gateway, provider')
+  await expect(refused(['--only', 'gatewy'])).rejects.toThrow('--only takes gateway, balances')
 })
 
 test("the page's table is that of bench.json", () => {
