@@ -24,7 +24,7 @@ describe('the recordings', () => {
   test('are small, and enough of each', () => {
     const sizes = readdirSync(Replay.folder).map((name) => statSync(join(Replay.folder, name)).size)
     expect(sizes.reduce((sum, size) => sum + size, 0)).toBeLessThan(500_000)
-    expect(honest.flatMap(({ observations }) => observations).length).toBeGreaterThanOrEqual(760)
+    expect(honest.flatMap(({ observations }) => observations).length).toBeGreaterThanOrEqual(860)
     for (const row of rows)
       expect([row.subject.name, row.observations.length >= (row.subject.honest ? 140 : 4)]).toEqual([
         row.subject.name,
@@ -75,9 +75,10 @@ describe('cheats', () => {
   test('by text alone too, where the API tells neither usage nor log-probabilities', () => {
     // Where enough answers were recorded to speak of: a few that happen to agree cannot tell anything.
     const enough = cheats.filter(({ observations }) => observations.length >= 20)
-    expect(enough.length).toBeGreaterThanOrEqual(5)
+    expect(enough.length).toBeGreaterThanOrEqual(8)
     for (const { subject, bare } of enough) {
-      expect([subject.name, bare.outcomes.consistent]).toEqual([subject.name, 0])
+      // A hidden prompt hardly shows in most answers: at most one check in a hundred may take it for honest.
+      expect(bare.outcomes.consistent, subject.name).toBeLessThanOrEqual(0.01 * Replay.runsEach)
       expect([subject.name, bare.outcomes['not-consistent'] >= 0.95 * Replay.runsEach]).toEqual([
         subject.name,
         true,
