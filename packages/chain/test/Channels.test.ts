@@ -49,6 +49,12 @@ test('many vouchers are paid at once; what became void is passed over, what is w
   expect(await refusal(Channels.redeemMany(other, address(provider), list))).toBe('NothingToRedeem')
   const early = [voucher(a, 'one', 301n), voucher(a, 'two', 42n, epoch + 1n)]
   expect(await refusal(Channels.redeemMany(other, address(provider), early))).toBe('NotCommitted')
+  const [, late] = early
+  const forged = { ...voucher(b, 'two', 1n), signature: voucher(a, 'one', 1n).signature }
+  const spoilers = await Channels.spoilers(other, address(provider), [...list, ...early, forged])
+  expect(spoilers.map(({ signed }) => signed)).toEqual([late, forged])
+  expect(spoilers.map(({ error }) => error.errorName)).toEqual(['NotCommitted', 'BadVoucherSignature'])
+  expect(await Channels.spoilers(other, address(provider), list), 'void ones spoil nothing').toEqual([])
   await expect(Channels.redeemMany(other, address(provider), [])).rejects.toThrow(/0 vouchers/)
   const many = Array.from({ length: 129 }, () => voucher(a, 'one', 301n))
   await expect(Channels.redeemMany(other, address(provider), many)).rejects.toThrow(/129 vouchers/)

@@ -1,7 +1,17 @@
-import { Channels, connectWallet, Inclusions, Keys, Outbox, Roots, Time } from '@counterfoil/chain'
-import type { Bytes, Network } from '@counterfoil/protocol'
+import {
+  Channels,
+  connectWallet,
+  Inclusions,
+  Keys,
+  Outbox,
+  RevertedError,
+  Roots,
+  Time,
+  type Wallet,
+} from '@counterfoil/chain'
+import type { Bytes, Network, Voucher } from '@counterfoil/protocol'
 import * as events from './events.ts'
-import type { Chain, ConnectChain } from './Ports.ts'
+import type { Chain, ConnectChain, Redemption } from './Ports.ts'
 
 /**
  * The port over a network's contracts, in the name of the provider's key.
@@ -44,12 +54,43 @@ function over(outbox: Outbox.Outbox): Chain {
     async post(batch) {
       await Roots.post(wallet, batch)
     },
-    redeem: (voucher) => Channels.redeem(wallet, voucher),
+    async redemptionsIncluded() {
+      const to = wallet.network.contracts.channels
+      for (const { data } of outbox.store.entries().filter((entry) => entry.to === to))
+        await Outbox.send(outbox, { to, data }).catch((error: unknown) => {
+          // It failed in its block, and its vouchers are looked at afresh.
+          if (!(error instanceof RevertedError)) throw error
+        })
+    },
+    redeem: (vouchers) => redeem(wallet, provider, vouchers),
     demands: () => Inclusions.openOf(wallet, provider),
     async answer(claim, path) {
       await Inclusions.answer(wallet, claim, path)
       await Inclusions.collect(wallet)
     },
     tend: () => Outbox.round(outbox),
+  }
+}
+
+async function redeem(
+  wallet: Wallet,
+  payee: Bytes.Hex,
+  vouchers: readonly Voucher.SignedVoucher[],
+): Promise<Redemption> {
+  try {
+    return { paid: await Channels.redeemMany(wallet, payee, vouchers), refused: [] }
+  } catch (error) {
+    // One that failed in its block was overtaken: the next round looks afresh.
+    if (!(error instanceof RevertedError) || error.hash !== undefined) throw error
+    if (error.errorName === 'NothingToRedeem') return { paid: 0n, refused: [] }
+    const spoilers = await Channels.spoilers(wallet, payee, vouchers)
+    // The chain has moved on since; the next round looks afresh.
+    if (spoilers.length === 0) throw error
+    const refused = spoilers.map(({ signed, error: { message } }) => ({ signed, reason: message }))
+    const bad = new Set(spoilers.map(({ signed }) => signed))
+    const good = vouchers.filter((signed) => !bad.has(signed))
+    if (good.length === 0) return { paid: 0n, refused }
+    const { paid } = await redeem(wallet, payee, good)
+    return { paid, refused }
   }
 }

@@ -91,6 +91,8 @@ export const chainBackoffMsMax = 15_000
 export const demandPollMs = 15_000
 /** How often vouchers are looked through for something to redeem. */
 export const redeemPollMs = 15_000
+/** Vouchers in one transaction: the contract's own REDEMPTIONS_MAX, 6 M gas where every line is new. */
+export const redemptionsMax = 128
 
 /**
  * Transcripts and leaves are kept for disputes and audits, then transcripts of paid claims are dropped, and unpaid claims are

@@ -13,6 +13,12 @@ export type Random = (bytes: number) => Uint8Array
 /** `latest` includes what was just written, `finalized` cannot be taken back. */
 export type Tag = 'latest' | 'finalized'
 
+/** What one call redeemed, in micro-units, and what had to be left out of it, with the contract's word. */
+export type Redemption = {
+  readonly paid: bigint
+  readonly refused: readonly { readonly signed: Voucher.SignedVoucher; readonly reason: string }[]
+}
+
 /**
  * What a provider asks of the chain, in its own name. Every call may fail while the chain is away. What is written goes on
  * being sent until it is final, over restarts too; the same write asked for again is the same transaction.
@@ -38,8 +44,10 @@ export interface Chain {
     readonly signature: Bytes.Hex
   }): Promise<void>
   post(batch: Omit<Batch.BatchRoot, 'postedAt' | 'dueAt'>): Promise<void>
-  /** Micro-units paid. */
-  redeem(voucher: Voucher.SignedVoucher): Promise<bigint>
+  /** Waits until every redemption that was sent earlier, by this process or one before it, is in a block. */
+  redemptionsIncluded(): Promise<void>
+  /** Redeems 1 to `Params.redemptionsMax` vouchers in one transaction; those that the contract would refuse are left out. */
+  redeem(vouchers: readonly Voucher.SignedVoucher[]): Promise<Redemption>
   /** Demands for inclusion that wait for our answer. */
   demands(): Promise<readonly Inclusions.Demanded[]>
   /** Shows a claim in its posted batch, and takes the bond. */

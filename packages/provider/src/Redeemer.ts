@@ -1,4 +1,6 @@
+import type { Bytes, Voucher } from '@counterfoil/protocol'
 import * as events from './events.ts'
+import * as Params from './Params.ts'
 import type { Chain } from './Ports.ts'
 import type * as Store from './store/Store.ts'
 import * as Vouchers from './store/Vouchers.ts'
@@ -28,19 +30,38 @@ export async function isUrgent({ store, chain }: Redeemer): Promise<boolean> {
 }
 
 /**
- * Redeems every line that holds more than the chain has paid and whose epoch's root is posted. What the chain has paid is
- * read first and counts for good only once finalized, so nothing is sent twice and nothing is forgotten.
+ * Redeems every line that holds more than the chain has paid and whose epoch's root is posted, many in one transaction.
+ * Whatever was sent before is waited for, what the chain has paid is read after that and counts for good only once finalized:
+ * so nothing is sent twice and nothing is forgotten.
  * @returns Micro-units redeemed.
  */
-export async function redeem({ store, chain, log }: Redeemer): Promise<bigint> {
+export async function redeem(redeemer: Redeemer): Promise<bigint> {
+  const { chain, log } = redeemer
+  await chain.redemptionsIncluded()
+  const vouchers = await due(redeemer)
   let total = 0n
+  for (let from = 0; from < vouchers.length; from += Params.redemptionsMax) {
+    const batch = vouchers.slice(from, from + Params.redemptionsMax)
+    const { paid, refused } = await chain.redeem(batch)
+    for (const { signed, reason } of refused) events.voucherUnredeemable(log, signed.voucher, reason)
+    if (paid > 0n) events.redeemed(log, batch.length - refused.length, paid)
+    total += paid
+  }
+  return total
+}
+
+/** What can be redeemed now, those of one epoch beside each other: the contract checks their root once. */
+async function due({ store, chain, log }: Redeemer): Promise<readonly Voucher.SignedVoucher[]> {
+  const found: Voucher.SignedVoucher[] = []
+  const channels = remember((id: Bytes.Hex) => chain.channel(id, 'latest'))
+  const roots = remember((epoch: bigint) => chain.posted(epoch))
   for (const line of Vouchers.unredeemed(store)) {
     const { channel: id, model, cumulative, epoch } = line.voucher
     const finalized = await chain.line(id, model, 'finalized')
     if (finalized.redeemed > line.redeemed) Vouchers.markRedeemed(store, line, finalized.redeemed)
     const latest = await chain.line(id, model, 'latest')
     if (latest.redeemed >= cumulative) continue
-    const channel = await chain.channel(id, 'latest')
+    const channel = await channels(id)
     if (!channel) continue
     if (channel.closed) {
       if ((await chain.channel(id, 'finalized'))?.closed) {
@@ -49,10 +70,18 @@ export async function redeem({ store, chain, log }: Redeemer): Promise<bigint> {
       }
       continue
     }
-    if (channel.redeemed >= channel.deposit || !(await chain.posted(epoch))) continue
-    const amount = await chain.redeem({ voucher: line.voucher, signature: line.signature })
-    events.redeemed(log, id, amount)
-    total += amount
+    if (channel.redeemed >= channel.deposit || !(await roots(epoch))) continue
+    found.push({ voucher: line.voucher, signature: line.signature })
   }
-  return total
+  return found.sort((a, b) => Number(a.voucher.epoch - b.voucher.epoch))
+}
+
+/** `read`, asked once for each key. */
+function remember<K, V>(read: (key: K) => Promise<V>): (key: K) => Promise<V> {
+  const answers = new Map<K, Promise<V>>()
+  return (key) => {
+    const answer = answers.get(key) ?? read(key)
+    answers.set(key, answer)
+    return answer
+  }
 }

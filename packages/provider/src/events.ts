@@ -1,5 +1,5 @@
 import type { Inclusions, Outbox } from '@counterfoil/chain'
-import type { Bytes, Refusal } from '@counterfoil/protocol'
+import type { Bytes, Refusal, Voucher } from '@counterfoil/protocol'
 import type { Logger } from 'pino'
 
 // One function per business event. No prompt, answer, salt, nonce or token is ever logged.
@@ -125,8 +125,18 @@ export function demandNotOurs(log: Log, { claimId, keyId, epoch, sequence, answe
     'a claim is demanded that this store has in no batch: answer it from the store that has it before answerBy, or the stake is held',
   )
 }
-export function redeemed(log: Log, channel: Bytes.Hex, amount: bigint) {
-  log.info({ event: 'redeemed', channel, amount: `${amount}` }, 'voucher redeemed')
+export function redeemed(log: Log, vouchers: number, amount: bigint) {
+  log.info({ event: 'redeemed', vouchers, amount: `${amount}` }, 'vouchers redeemed in one transaction')
+}
+export function voucherUnredeemable(
+  log: Log,
+  { channel, model, cumulative, epoch }: Voucher.Voucher,
+  reason: string,
+) {
+  log.error(
+    { event: 'voucher-unredeemable', channel, model, cumulative: `${cumulative}`, epoch: `${epoch}`, reason },
+    'a voucher was left out, or it would have spoiled the others: the contract would refuse it; it is tried again',
+  )
 }
 export function channelClosed(log: Log, channel: Bytes.Hex, lost: bigint) {
   log.warn({ event: 'channel-closed', channel, lost: `${lost}` }, 'channel closed before all was redeemed')

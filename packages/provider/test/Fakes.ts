@@ -98,16 +98,23 @@ export class FakeChain implements Chain {
     this.latest.batches.set(`${batch.keyId}/${batch.epoch}`, posted)
     this.posts.push(posted)
   }
-  /** The rules of Channels.redeem. */
-  async redeem(signed: Voucher.SignedVoucher) {
+  async redemptionsIncluded() {
     this.#reach()
-    const { channel, model, cumulative, epoch } = signed.voucher
-    const line = await this.line(channel, model, 'latest')
-    if (!(await this.posted(epoch))) throw new Error(`NotCommitted(${epoch})`)
-    if (cumulative <= line.redeemed) throw new Error(`NothingDue(${cumulative}, ${line.redeemed})`)
-    this.latest.lines.set(`${channel}/${model}`, { redeemed: cumulative, epoch })
-    this.redemptions.push(signed)
-    return cumulative - line.redeemed
+  }
+  /** The rules of Channels.redeemMany. */
+  async redeem(vouchers: readonly Voucher.SignedVoucher[]) {
+    this.#reach()
+    let paid = 0n
+    for (const signed of vouchers) {
+      const { channel, model, cumulative, epoch } = signed.voucher
+      const line = await this.line(channel, model, 'latest')
+      if (!(await this.posted(epoch))) throw new Error(`NotCommitted(${epoch})`)
+      if (cumulative <= line.redeemed) throw new Error(`NothingToRedeem(${cumulative}, ${line.redeemed})`)
+      this.latest.lines.set(`${channel}/${model}`, { redeemed: cumulative, epoch })
+      this.redemptions.push(signed)
+      paid += cumulative - line.redeemed
+    }
+    return { paid, refused: [] }
   }
   readonly demanded: Inclusions.Demanded[] = []
   async demands() {
