@@ -250,5 +250,8 @@ function isEmpty(value: unknown): boolean {
 }
 
 function shown(value: unknown): string {
+  // JSON.stringify recurses: what is nested too deeply for it must not become an error of ours.
+  if (Array.isArray(value)) return 'an array'
+  if (isRecord(value)) return 'an object'
   return (JSON.stringify(value) ?? 'nothing').slice(0, 64)
 }

@@ -259,6 +259,20 @@ describe('ChatRequest', () => {
     )
   })
 
+  it('refuses what is nested more deeply than its message could show', () => {
+    const deep = JSON.parse('['.repeat(100_000) + ']'.repeat(100_000))
+    for (const change of [
+      { messages: deep },
+      { messages: [{ role: deep, content: 'x' }] },
+      { messages: [{ role: 'user', content: deep }] },
+      { messages: [{ role: 'user', content: 'x', name: deep }] },
+      { stop: deep },
+      { tools: deep },
+      { seed: { deep } },
+    ])
+      expect(refusalOf(change), Object.keys(change).join()).toBeDefined()
+  })
+
   it('derives the same job whatever the order of fields and whoever derives it', () => {
     const request = { temperature: 0.5, stop: ['a'], messages, seed: 1, top_p: 0.25 }
     const reversed = Object.fromEntries(Object.entries(request).reverse())

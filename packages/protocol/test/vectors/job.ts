@@ -128,6 +128,7 @@ export const job: Vectors = {
     wrong('messages', []),
     wrong('messages', ['Hi'], 'invalid_type', 'messages[0]'),
     wrong('messages', [{ role: 'tool', content: 'x' }], 'invalid_value', 'messages[0].role'),
+    wrong('messages', [{ role: { of: 'user' }, content: 'x' }], 'invalid_value', 'messages[0].role'),
     wrong('messages', [{ content: 'x' }], 'invalid_value', 'messages[0].role'),
     wrong('messages', [{ role: 'user' }], 'invalid_type', 'messages[0].content'),
     wrong('messages', [{ role: 'user', content: 7 }], 'invalid_type', 'messages[0].content'),
