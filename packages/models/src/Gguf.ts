@@ -151,12 +151,17 @@ class Reader {
     if (depth >= Params.ggufDepthMax)
       throw new GgufError('limit', this.at, `nests arrays deeper than ${Params.ggufDepthMax}`)
     const type = this.u32()
+    // An array without elements would never ask for a value of its type.
+    if (type > typeMax) throw new GgufError('type', this.at - 4, `has an array of unknown type ${type}`)
     const length = this.count(Params.ggufArrayLengthMax, 'elements in an array')
     const values: Value[] = []
     for (let i = 0; i < length; i += 1) values.push(this.value(type, depth + 1))
     return values
   }
 }
+
+/** The last of the types above. */
+const typeMax = 12
 
 function exact(value: bigint): Value {
   const number = Number(value)

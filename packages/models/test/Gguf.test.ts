@@ -116,6 +116,11 @@ describe('Gguf', () => {
     ['unicode', Buffer.concat([Buffer.from('GGUF'), u32(3), u64(0), u64(1), u64(1), Buffer.of(0xff)])],
     ['type', Buffer.concat([Buffer.from('GGUF'), u32(3), u64(0), u64(1), text('a'), u32(13)])],
     ['type', Buffer.concat([Buffer.from('GGUF'), u32(3), u64(0), u64(1), text('a'), u32(7), Buffer.of(2)])],
+    // An array of nothing, of a type that is none.
+    [
+      'type',
+      Buffer.concat([Buffer.from('GGUF'), u32(3), u64(0), u64(1), text('a'), u32(9), u32(13), u64(0)]),
+    ],
     [
       'limit',
       Buffer.concat([
