@@ -19,6 +19,13 @@ const hex = (bytes: number) => (value: unknown, at: string) => {
   return hexToBytes(text)
 }
 
+/** scrypt's N is a power of two (RFC 7914, section 2). */
+const cost: Decode.Reader<number> = (value, at) => {
+  const n = Decode.integer(2, Params.scryptCostMax)(value, at)
+  if (!Number.isInteger(Math.log2(n))) throw new Decode.DecodeError('range', at, n, 'must be a power of 2')
+  return n
+}
+
 const read = Decode.object(
   {
     crypto: Decode.object({
@@ -26,7 +33,7 @@ const read = Decode.object(
         function: Decode.literal('scrypt'),
         params: Decode.object({
           dklen: Decode.integer(32, 32),
-          n: Decode.integer(2, Params.scryptCostMax),
+          n: cost,
           r: Decode.integer(1, Params.scryptBlockMax),
           p: Decode.integer(1, Params.scryptParallelMax),
           salt: hex(64),
@@ -94,18 +101,38 @@ export function encrypt(secret: string, passphrase: string, random: (bytes: numb
  * @example const privateKey = Keystore.open(readFileSync(path, 'utf8'), passphrase).trim()
  */
 export function open(text: string, passphrase: string | undefined): string {
-  return is(text) ? new TextDecoder('utf-8', { fatal: true }).decode(openBytes(text, passphrase)) : text
+  if (!is(text)) return text
+  const bytes = openBytes(text, passphrase)
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(bytes)
+  } catch {
+    throw new Decode.DecodeError(
+      'unicode',
+      '$.crypto.cipher.message',
+      bytes.length,
+      'must hold a text in UTF-8',
+    )
+  }
 }
 
 /** As {@link open} for keystores whose secret is no text: other programs keep raw keys in them. */
 export function openBytes(text: string, passphrase: string | undefined): Uint8Array {
   if (passphrase === undefined) throw new LockedError()
-  const { crypto } = read(JSON.parse(text), '$')
+  const { crypto } = read(parse(text), '$')
   const key = derive(passphrase, crypto.kdf.params)
   const { message } = crypto.cipher
   const found = sha256(concatBytes(key.slice(16), message))
   if (bytesToHex(found) !== bytesToHex(crypto.checksum.message)) throw new WrongPassphraseError()
   return ctr(key.slice(0, 16), crypto.cipher.params.iv).decrypt(message)
+}
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    // What stands in a key file is not repeated: it may be the key.
+    throw new Decode.DecodeError('syntax', '$', text.length, 'is not JSON, counted in characters')
+  }
 }
 
 function derive(
@@ -118,7 +145,8 @@ function derive(
   }: { readonly n: number; readonly r: number; readonly p: number; readonly salt: Uint8Array },
 ): Uint8Array {
   const normal = passphrase.normalize('NFKD').replaceAll(/\p{Cc}/gu, '')
-  return scrypt(utf8ToBytes(normal), salt, { N: n, r, p, dkLen: 32 })
+  // The most that the limits above can ask for, which is more than the library's own default.
+  return scrypt(utf8ToBytes(normal), salt, { N: n, r, p, dkLen: 32, maxmem: 128 * r * (n + p + 1) })
 }
 
 /** RFC 9562, version 4. */

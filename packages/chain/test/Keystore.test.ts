@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { Bytes } from '@counterfoil/protocol'
 import { expect, test } from 'vitest'
 import { Keystore } from '../src/index.ts'
+import * as CheapKeystore from './CheapKeystore.ts'
 
 const secret = `0x${'ab'.repeat(32)}`
 const random = (bytes: number) => Uint8Array.from(randomBytes(bytes))
@@ -69,3 +70,32 @@ test('a file cannot ask for a gigabyte, nor be half a keystore', () => {
     Keystore.WrongPassphraseError,
   )
 })
+
+test.each<[string, string, string]>([
+  ['text that is no JSON', '{"crypto":', 'syntax'],
+  ['a cost that is no power of two', changed({ n: 3 }), 'range'],
+  ['a cost that is no number', changed({ n: '2' }), 'type'],
+])('%s is refused by a name, before anything is computed', (_, text, code) => {
+  expect(() => Keystore.open(text, 'x')).toThrow(expect.objectContaining({ name: 'DecodeError', code }))
+})
+
+test('a secret that is no text opens as bytes only', () => {
+  const text = JSON.stringify(CheapKeystore.of(Uint8Array.of(0xff, 0xfe), 'x'))
+  expect(Keystore.openBytes(text, 'x')).toEqual(Uint8Array.of(0xff, 0xfe))
+  expect(() => Keystore.open(text, 'x')).toThrow(
+    expect.objectContaining({ name: 'DecodeError', code: 'unicode' }),
+  )
+})
+
+test('the most blocks and lanes that the page allows are read', () => {
+  const text = JSON.stringify(CheapKeystore.of(Buffer.from(secret), 'x', { r: 8, p: 4 }))
+  expect(Keystore.open(text, 'x')).toBe(secret)
+})
+
+function changed(params: Readonly<Record<string, unknown>>): string {
+  const { kdf, ...crypto } = foreign.crypto
+  return JSON.stringify({
+    ...foreign,
+    crypto: { ...crypto, kdf: { ...kdf, params: { ...kdf.params, ...params } } },
+  })
+}
