@@ -124,6 +124,7 @@ describe('drand', () => {
       relay((round) => ({ round, ...other })),
       relay((round) => ({ ...honest(round), round: round + 1 })),
       relay((round) => ({ ...honest(round), signature: 'zz' })),
+      relay((round) => ({ ...honest(round), signature: [published[1000].signature] })),
       relay(() => ({ note: 'x'.repeat(5_000_000) })),
       relay(() => undefined),
     ])

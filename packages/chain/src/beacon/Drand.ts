@@ -109,5 +109,6 @@ async function textOf(response: Response): Promise<string> {
 /** drand writes bytes without `0x`. */
 function plainHex(bytes: number): Decode.Reader<Bytes.Hex> {
   const read = Decode.hex(bytes)
-  return (value, at) => read(`0x${value}`, at)
+  // A template would make one text of a list with the same digits.
+  return (value, at) => read(typeof value === 'string' ? `0x${value}` : value, at)
 }
