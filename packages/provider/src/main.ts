@@ -14,18 +14,16 @@ async function main(config: DaemonConfig, log: pino.Logger): Promise<void> {
   })
   const models = await Store.open({ dir: config.storeDir })
   const manifest = await Store.manifest(models, config.model)
-  // The store hashed these bytes when they came; a disk or a hand may have changed them since, and we are about to sign.
-  const wrong = (await Store.verify(models, config.model)).find(({ outcome }) => outcome !== 'holds')
-  if (wrong)
-    throw new Error(
-      `file ${wrong.path} of model ${config.model} (${manifest.name}) is not what its manifest says: fetch it again (foil pull ${config.model})`,
-    )
   const weights = manifest.files.find((file) => file.role === 'weights')
   if (!weights) throw new Error(`model ${config.model} (${manifest.name}) has no file of role weights`)
-  await using engine = await Llama.create({
-    modelPath: Store.path(models, weights.sha256),
-    ...config.engine,
-  })
+  // The engine's process loads the file while we hash it; nothing is offered before both are done.
+  const loading = Llama.create({ modelPath: Store.path(models, weights.sha256), ...config.engine })
+  const checking = assertWhole(models, config.model, manifest.name)
+  await Promise.allSettled([loading, checking])
+  // A damaged file is the better explanation of an engine that cannot load it.
+  await loading.catch(() => checking)
+  await using engine = await loading
+  await checking
   await using service = await create(config, {
     clock: { now: () => Date.now(), elapsed: () => performance.now() },
     random: (bytes) => randomBytes(bytes),
@@ -37,6 +35,15 @@ async function main(config: DaemonConfig, log: pino.Logger): Promise<void> {
   })
   process.send?.({ ready: true, url: service.url })
   await stop
+}
+
+/** The store hashed these bytes when they came; a disk or a hand may have changed them since, and we are about to sign. */
+async function assertWhole(models: Store.Store, model: DaemonConfig['model'], name: string): Promise<void> {
+  const wrong = (await Store.verify(models, model)).find(({ outcome }) => outcome !== 'holds')
+  if (wrong)
+    throw new Error(
+      `file ${wrong.path} of model ${model} (${name}) is not what its manifest says: fetch it again (foil pull ${model})`,
+    )
 }
 
 const log = pino({ level: 'info', base: { daemon: 'provider' } })

@@ -20,6 +20,7 @@ export type Bed = AsyncDisposable & {
   readonly provider: { readonly address: Bytes.Hex; readonly port: number; readonly key: Secrets.ReceiptKey }
   readonly payer: { readonly address: Bytes.Hex; readonly privateKey: Bytes.Hex }
   readonly channel: Bytes.Hex
+  chainPid(): number
   log(name: string): string
 }
 
@@ -68,6 +69,7 @@ async function create(modelId: Bytes.Hex): Promise<Bed> {
     const held = stack.move()
     return {
       ...{ dir, keys, network, channel, log },
+      chainPid: () => chain.pid(),
       networkFile: join(dir, 'network.json'),
       provider: { address, port, key },
       payer: { address: payerAddress, privateKey },

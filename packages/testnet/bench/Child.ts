@@ -15,12 +15,18 @@ export async function start<T>(
   args: readonly string[],
   log: string,
   read: (message: unknown) => T | undefined,
+  options: {
+    readonly env?: Readonly<Record<string, string>>
+    /** What it says later on. */
+    readonly onMessage?: (message: unknown) => void
+  } = {},
 ): Promise<Child<T>> {
   const path = fileURLToPath(new URL(module, import.meta.url))
-  const child: Leashed = await forkLeashed(path, args, { log, env: { ...inherited } })
+  const child: Leashed = await forkLeashed(path, args, { log, env: { ...inherited, ...options.env } })
   let ready: T | undefined
   child.onMessage((message) => {
     ready ??= read(message)
+    options.onMessage?.(message)
   })
   await Keeper.untilReady(module, child, log, async () => ready !== undefined)
   if (ready === undefined) throw new Error(`${module} is not ready`)

@@ -17,7 +17,7 @@ export type Load = {
 export type Outcome = { readonly answered: number; readonly seconds: number; readonly ms: readonly number[] }
 
 export async function run(load: Load): Promise<Outcome> {
-  const agent = new Agent({ keepAlive: true, maxSockets: load.connections })
+  const own = agent(load.connections)
   const body = Buffer.from(JSON.stringify(load.body))
   const ms: number[] = []
   const start = performance.now()
@@ -25,7 +25,7 @@ export async function run(load: Load): Promise<Outcome> {
   async function call(key: string): Promise<void> {
     while (performance.now() < deadline) {
       const sent = performance.now()
-      await ask(load, key, body, agent)
+      await ask(load, key, body, own)
       ms.push(performance.now() - sent)
     }
   }
@@ -34,12 +34,23 @@ export async function run(load: Load): Promise<Outcome> {
       Array.from({ length: load.connections }, (_, i) => call(load.keys[i % load.keys.length] ?? '')),
     )
   } finally {
-    agent.destroy()
+    own.destroy()
   }
   return { answered: ms.length, seconds: (performance.now() - start) / 1000, ms }
 }
 
-async function ask({ url, check }: Load, key: string, body: Buffer, agent: Agent): Promise<void> {
+/** Connections that are kept, at most so many. */
+export function agent(connections: number): Agent {
+  return new Agent({ keepAlive: true, maxSockets: connections })
+}
+
+/** Asks once; throws where it is not answered. */
+export async function ask(
+  { url, check }: Pick<Load, 'url' | 'check'>,
+  key: string,
+  body: Buffer,
+  agent: Agent,
+): Promise<void> {
   const request = open(url, {
     method: 'POST',
     agent,

@@ -6,16 +6,22 @@ export type Quartiles = { readonly q1: number; readonly median: number; readonly
  * @example Quartiles.of([1, 2, 3, 4]) // { q1: 1.75, median: 2.5, q3: 3.25 }
  */
 export function of(values: readonly number[]): Quartiles {
+  return {
+    q1: percentile(values, 0.25),
+    median: percentile(values, 0.5),
+    q3: percentile(values, 0.75),
+  }
+}
+
+/** The value that this share of the sample does not exceed, by the same interpolation. */
+export function percentile(values: readonly number[], share: number): number {
   if (values.length === 0 || !values.every(Number.isFinite))
     throw new RangeError(`quartiles need finite values, got ${JSON.stringify(values)}`)
-  const sorted = [...values].sort((a, b) => a - b)
-  const at = (share: number) => {
-    const place = share * (sorted.length - 1)
-    const low = sorted[Math.floor(place)] ?? Number.NaN
-    const high = sorted[Math.ceil(place)] ?? Number.NaN
-    return low + (high - low) * (place - Math.floor(place))
-  }
-  return { q1: at(0.25), median: at(0.5), q3: at(0.75) }
+  const sorted = Float64Array.from(values).sort()
+  const place = share * (sorted.length - 1)
+  const low = sorted[Math.floor(place)] ?? Number.NaN
+  const high = sorted[Math.ceil(place)] ?? Number.NaN
+  return low + (high - low) * (place - Math.floor(place))
 }
 
 /** Quartiles of the ratios within each round: what slows a machine for a while slows both sides of a ratio. */

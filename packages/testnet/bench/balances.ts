@@ -10,6 +10,7 @@ import * as LedgerRows from '../../gateway/src/ledger/Rows.ts'
 import * as Postgres from '../src/Postgres.ts'
 import * as FakeAnswer from './FakeAnswer.ts'
 import * as Params from './Params.ts'
+import * as Quartiles from './Quartiles.ts'
 import * as Rounds from './Rounds.ts'
 import * as Row from './Row.ts'
 import { cpuSecondsOfTree } from './Usage.ts'
@@ -46,13 +47,17 @@ export async function run(mode: Params.Mode): Promise<readonly Row.Row[]> {
     const arm = (ledger: Ledger.Ledger) => async () => {
       const database = cpuSecondsOfTree(server.pid())
       const before = { statements, database, cpu: process.cpuUsage() }
-      const { count, seconds } = await load(ledger, keyId, sample, mode.gateway.seconds)
+      const { count, seconds, begins, accepts } = await load(ledger, keyId, sample, mode.gateway.seconds)
       const { user, system } = process.cpuUsage(before.cpu)
       return {
         rate: count / seconds,
         statements: (statements - before.statements) / count,
         cpuMs: (user + system) / 1000 / count,
         databaseMs: ((cpuSecondsOfTree(server.pid()) - before.database) * 1000) / count,
+        beginP50: Quartiles.percentile(begins, 0.5),
+        beginP99: Quartiles.percentile(begins, 0.99),
+        acceptP50: Quartiles.percentile(accepts, 0.5),
+        acceptP99: Quartiles.percentile(accepts, 0.99),
       }
     }
     const arms = Object.entries(ledgers).map(([name, ledger]) => [name, arm(ledger)] as const)
@@ -67,6 +72,10 @@ export async function run(mode: Params.Mode): Promise<readonly Row.Row[]> {
       { name: 'statements', metric: 'statements', unit: 'a request' },
       { name: 'cpuMs', metric: 'processor time of the writers', unit: 'ms a request' },
       { name: 'databaseMs', metric: 'processor time of the database', unit: 'ms a request' },
+      { name: 'beginP50', metric: 'held and journalled, median', unit: 'ms' },
+      { name: 'beginP99', metric: 'held and journalled, 99th percentile', unit: 'ms' },
+      { name: 'acceptP50', metric: 'settled, median', unit: 'ms' },
+      { name: 'acceptP99', metric: 'settled, 99th percentile', unit: 'ms' },
     ].flatMap(({ name, metric, unit }) =>
       Row.compare(
         (what) => ({ section, what: `one key, 16 writers, ${what}`, metric, unit }),
@@ -86,24 +95,30 @@ async function load(ledger: Ledger.Ledger, keyId: string, sample: Transcript.Tra
   const { claim } = sample.receipt
   const start = performance.now()
   const deadline = start + seconds * 1000
+  const begins: number[] = []
+  const accepts: number[] = []
   let count = 0
   async function write(): Promise<void> {
     while (performance.now() < deadline) {
       const request = digest()
       const entry = { request, keyId, idempotencyKey: undefined, nonce: digest(), job, label: 'bench' }
+      const asked = performance.now()
       const begun = await ledger.begin(
         { ...entry, nonceFrom: 'gateway' },
         { provider: claim.provider, channel: claim.channel, offer, epoch: 1n, owner: 1n, reserved: 1_000n },
       )
       if (begun.kind !== 'begun') throw new Error(`a request was not begun: ${begun.kind}`)
+      const held = performance.now()
       const receipt = { ...sample.receipt, claim: { ...claim, request } }
       const settled = await ledger.accept({ attemptId: begun.attemptId, transcript: { ...sample, receipt } })
       if (settled.kind !== 'accepted') throw new Error(`a claim was not accepted: ${settled.reason}`)
+      begins.push(held - asked)
+      accepts.push(performance.now() - held)
       count += 1
     }
   }
   await Promise.all(Array.from({ length: Params.connections }, write))
-  return { count, seconds: (performance.now() - start) / 1000 }
+  return { count, seconds: (performance.now() - start) / 1000, begins, accepts }
 }
 
 function transcript(): Transcript.Transcript {

@@ -1,20 +1,30 @@
 import { fork } from 'node:child_process'
 import { once } from 'node:events'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { type Bytes, type Eip712, Voucher } from '@counterfoil/protocol'
+import * as Claims from '../../provider/src/store/Claims.ts'
+import * as Sequence from '../../provider/src/store/Sequence.ts'
+import * as Store from '../../provider/src/store/Store.ts'
 import * as VoucherSignature from '../../provider/src/VoucherSignature.ts'
 import * as Daemon from '../src/Daemon.ts'
 import * as Bed from './Bed.ts'
+import * as FakeClaims from './FakeClaims.ts'
 import * as Params from './Params.ts'
+import * as Quartiles from './Quartiles.ts'
 import * as Rounds from './Rounds.ts'
 import * as Row from './Row.ts'
 
 const section = 'Durability'
 
-/** Vouchers checked a second of processor time, and how long a killed provider with many claims takes to serve again. */
+/**
+ * Vouchers checked a second of processor time, how long a claim waits for the disk, and how long a killed provider with many
+ * claims takes to serve again.
+ */
 export async function run(mode: Params.Mode): Promise<readonly Row.Row[]> {
-  return [...(await vouchers(mode)), ...(await recovery(mode))]
+  return [...(await vouchers(mode)), ...(await commits(mode)), ...(await recovery(mode))]
 }
 
 async function vouchers(mode: Params.Mode): Promise<readonly Row.Row[]> {
@@ -50,6 +60,43 @@ async function vouchers(mode: Params.Mode): Promise<readonly Row.Row[]> {
     Rounds.metric(samples, 'rate'),
     'as the provider does',
   )
+}
+
+/** A provider's store under 16 writers, each with its next claim as soon as its last is on the disk. */
+async function commits(mode: Params.Mode): Promise<readonly Row.Row[]> {
+  const dir = mkdtempSync(join(tmpdir(), 'counterfoil-commits-'))
+  const store = Store.open(dir)
+  try {
+    const { salts, next } = FakeClaims.create(Sequence.open(store, `0x${'4e'.repeat(32)}`), 1n)
+    async function round() {
+      const ms: number[] = []
+      const start = performance.now()
+      const deadline = start + mode.gateway.seconds * 1000
+      async function write(): Promise<void> {
+        while (performance.now() < deadline) {
+          const begun = performance.now()
+          await Claims.insertSoon(store, next(), salts)
+          ms.push(performance.now() - begun)
+        }
+      }
+      await Promise.all(Array.from({ length: Params.connections }, write))
+      const rate = (ms.length * 1000) / (performance.now() - start)
+      return { rate, p50: Quartiles.percentile(ms, 0.5), p99: Quartiles.percentile(ms, 0.99) }
+    }
+    const { store: samples } = await Rounds.interleave(
+      { store: round },
+      { warmup: mode.warmup, rounds: mode.gateway.rounds },
+    )
+    const what = "a provider's store, 16 writers, answers of 50 tokens"
+    return [
+      Row.of({ section, what, metric: 'claims on the disk', unit: '1/s' }, samples.rate),
+      Row.of({ section, what, metric: 'commit, median', unit: 'ms' }, samples.p50),
+      Row.of({ section, what, metric: 'commit, 99th percentile', unit: 'ms' }, samples.p99),
+    ]
+  } finally {
+    Store.close(store)
+    rmSync(dir, { recursive: true })
+  }
 }
 
 async function recovery(mode: Params.Mode): Promise<readonly Row.Row[]> {

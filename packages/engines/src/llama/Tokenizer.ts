@@ -1,5 +1,4 @@
-import { getLlama, LlamaLogLevel, type Token } from 'node-llama-cpp'
-import { readVocabulary } from './Model.ts'
+import type { Token } from 'node-llama-cpp'
 import * as Vocabulary from './Vocabulary.ts'
 
 /** The tokenizer of a model file without its weights: for those who have text of somebody else's answer to score. */
@@ -22,6 +21,9 @@ export interface Tokenizer extends AsyncDisposable {
  * tokenizer.encode('The capital of Japan')
  */
 export async function open({ modelPath }: { readonly modelPath: string }): Promise<Tokenizer> {
+  // Here, not above: daemons that only look after an engine's process would load some 400 modules for nothing.
+  const { getLlama, LlamaLogLevel } = await import('node-llama-cpp')
+  const { readVocabulary } = await import('./Model.ts')
   const llama = await getLlama({
     gpu: false,
     build: 'never',

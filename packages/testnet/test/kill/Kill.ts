@@ -1,11 +1,11 @@
 import { setTimeout as wait } from 'node:timers/promises'
-import { ApiKeys, openDatabase } from '@counterfoil/gateway'
 import type { Facts, Finding } from '../../src/money/Facts.ts'
 import * as Gather from '../../src/money/Gather.ts'
 import * as Money from '../../src/money/Money.ts'
-import * as Params from '../../src/Params.ts'
 import * as Testnet from '../../src/Testnet.ts'
+import * as Doors from './Doors.ts'
 import * as Load from './Load.ts'
+import * as Moments from './Moments.ts'
 import * as Random from './Random.ts'
 import { Victims } from './Victims.ts'
 
@@ -14,8 +14,7 @@ export type Options = {
   readonly storeDir: string
   readonly seed: number
   readonly kills: number
-  /** Pauses between two kills, drawn evenly. */
-  readonly pauseMs: readonly [number, number]
+  readonly moments: Moments.Moments
   readonly clients: number
   /** How long the network may take to come to rest. */
   readonly quietMs: number
@@ -24,8 +23,12 @@ export type Options = {
 
 export type Report = {
   readonly seed: number
+  readonly minutes: number
   readonly killed: Victims['killed']
-  readonly answers: Load.Load['counts']
+  /** What the kills waited for. */
+  readonly waited: Readonly<Record<string, number>>
+  readonly answered: number
+  readonly told: Load.Load['counts']
   readonly claims: number
   readonly redeemed: bigint
   readonly quietAfterMs: number
@@ -33,53 +36,72 @@ export type Report = {
 }
 
 /**
- * Brings a network up, kills its parts at random under load, waits until all is quiet, and holds all books against each other.
- * The seed decides what is killed and when; what the machine does between is its own.
+ * Brings a network up with two gateways, kills its parts at random under load, waits until all is quiet, and holds all books
+ * against each other. The seed decides what is killed and when; what the machine does between is its own.
  */
 export async function run(options: Options): Promise<Report> {
-  const { seed, kills, log } = options
-  const testnet = await Testnet.up({ home: options.home, storeDir: options.storeDir })
-  try {
-    const { databaseUrl } = testnet
-    if (databaseUrl === undefined) throw new Error(`a network runs in ${options.home} already`)
-    const granted = await grants(databaseUrl)
-    const load = Load.start(testnet, { seed, clients: options.clients })
-    const victims = new Victims()
-    await rampage(testnet, options, victims)
-    await load.stop()
-    log(`quiet now: ${JSON.stringify(load.counts)}`)
-    const { facts, findings, ms } = await rest(options, { databaseUrl, granted, answers: load.answers })
-    return {
-      seed,
-      killed: victims.killed,
-      answers: load.counts,
-      claims: facts.providers.reduce((sum, { claims }) => sum + claims.length, 0),
-      redeemed: facts.chain.channels.reduce((sum, { redeemed }) => sum + redeemed, 0n),
-      quietAfterMs: ms,
-      findings,
-    }
-  } finally {
-    log(`${kills} kills done, seed ${seed}`)
-    await testnet.stop()
+  const { seed, kills, log, home } = options
+  const begun = performance.now()
+  await using stack = new AsyncDisposableStack()
+  const testnet = await Testnet.up({ home, storeDir: options.storeDir })
+  stack.defer(() => testnet.stop())
+  const { databaseUrl } = testnet
+  if (databaseUrl === undefined) throw new Error(`a network runs in ${home} already`)
+  const gateway = await Doors.second(testnet, home)
+  stack.defer(() => gateway.stop())
+  const { apiKeys, granted } = await Doors.accounts(databaseUrl, testnet.apiKey)
+  const door = { model: testnet.model, urls: [testnet.url, gateway.url], apiKeys } as const
+  const load = Load.start(door, { seed, clients: options.clients })
+  const victims = new Victims()
+  const waited: Record<string, number> = {}
+  const failed = Promise.race([testnet.failed, gateway.failed])
+  await rampage({ ...options, failed, load, victims, waited })
+  // All that is still being answered is asked for to its end.
+  await load.stop()
+  log(`${kills} kills done, quiet now: ${JSON.stringify(load.counts)}`)
+  const { facts, findings, ms } = await rest(options, { databaseUrl, granted, answers: load.answers })
+  return {
+    seed,
+    minutes: Math.round((performance.now() - begun) / 6_000) / 10,
+    killed: victims.killed,
+    waited,
+    answered: load.answered(),
+    told: load.counts,
+    claims: facts.providers.reduce((sum, { claims }) => sum + claims.length, 0),
+    redeemed: facts.chain.channels.reduce((sum, { redeemed }) => sum + redeemed, 0n),
+    quietAfterMs: ms,
+    findings,
   }
 }
 
-async function rampage(testnet: Testnet.Testnet, options: Options, victims: Victims): Promise<void> {
+async function rampage({
+  kills,
+  failed,
+  load,
+  victims,
+  waited,
+  log,
+  ...options
+}: Options & {
+  readonly failed: Promise<Error>
+  readonly load: Load.Load
+  readonly victims: Victims
+  readonly waited: Record<string, number>
+}): Promise<void> {
   const random = Random.of(options.seed)
-  let failed: Error | undefined
-  void testnet.failed.then((error) => {
-    failed = error
+  let reason: Error | undefined
+  void failed.then((error) => {
+    reason = error
   })
-  // One whole answer's time before the first kill: the load is under way.
-  await wait(2_000)
-  for (let kills = 0; kills < options.kills; ) {
-    await wait(Random.between(random, ...options.pauseMs))
+  // The load is under way before the first kill.
+  await load.more(options.clients, options.moments.stalledMs)
+  for (let count = 1; count <= kills; count++) {
+    const moment = await Moments.next(options.moments, load, random)
     // The books are looked at all the same.
-    if (failed) return options.log(`a part was given up: ${failed.message.split('\n')[0]}`)
-    const killed = victims.kill(random)
-    if (killed === undefined) continue
-    kills += 1
-    options.log(`kill ${kills}: ${killed}`)
+    if (reason) return log(`a part was given up: ${reason.message.split('\n')[0]}`)
+    const killed = await victims.kill(random)
+    waited[moment] = (waited[moment] ?? 0) + 1
+    log(`kill ${count}: ${killed}, ${moment}, after ${load.answered()} answers`)
   }
 }
 
@@ -106,11 +128,4 @@ async function rest(
     if (ms > quietMs) throw why
     await wait(1_000)
   }
-}
-
-/** What was put on each key, before anything was spent. */
-async function grants(databaseUrl: string): Promise<ReadonlyMap<string, bigint>> {
-  await using database = await openDatabase(databaseUrl)
-  const keys = await ApiKeys.list(database)
-  return new Map(keys.map(({ id }) => [id, Params.balanceMicros]))
 }

@@ -1,4 +1,5 @@
 import { execFileSync } from 'node:child_process'
+import { setTimeout as wait } from 'node:timers/promises'
 import * as Random from './Random.ts'
 
 /** What can be killed, and how its process is known among those below us: also while it is starting or recovering. */
@@ -23,8 +24,16 @@ export class Victims {
   readonly killed: Record<Kind, number> = { provider: 0, engine: 0, gateway: 0, database: 0, chain: 0 }
   readonly #last: { readonly kind: Kind; readonly at: number }[] = []
 
-  /** Kills one; the name of what it was, or undefined where nothing of the kind runs just now. */
-  kill(random: Random.Random): string | undefined {
+  /** Kills one, of whatever kind runs just now; the name of what it was. */
+  async kill(random: Random.Random): Promise<string> {
+    for (;;) {
+      const killed = this.#try(random)
+      if (killed !== undefined) return killed
+      await wait(20)
+    }
+  }
+
+  #try(random: Random.Random): string | undefined {
     const kind = Random.pick(random, order)
     const now = performance.now()
     const quick = this.#last.filter((one) => one.kind === kind && now - one.at < quickMs).length

@@ -5,21 +5,20 @@ import { parseArgs } from 'node:util'
 import { defaultStoreDir } from '@counterfoil/models'
 import { inherited } from '../../src/config.ts'
 import * as Kill from './Kill.ts'
+import * as Moments from './Moments.ts'
 
-// npm run kill -- --seed 1 --kills 300 [--clients 4] [--pause 1,4] [--quiet 180] [--keep] [--home DIR: go on with a network that an earlier run left]
+// npm run kill -- --seed 1 --kills 300 [--clients 8] [--quiet 180] [--keep] [--home DIR: go on with a network that an earlier run left]
 
 const { values } = parseArgs({
   options: {
     seed: { type: 'string', default: '1' },
     kills: { type: 'string', default: '300' },
-    clients: { type: 'string', default: '4' },
-    pause: { type: 'string', default: '1,4' },
+    clients: { type: 'string', default: '8' },
     quiet: { type: 'string', default: '180' },
     keep: { type: 'boolean', default: false },
     home: { type: 'string' },
   },
 })
-const [least = 1, most = least] = values.pause.split(',').map(Number)
 const home = values.home ?? mkdtempSync(join(tmpdir(), 'counterfoil-kill-'))
 process.stderr.write(`home ${home}\n`)
 const report = await Kill.run({
@@ -28,7 +27,7 @@ const report = await Kill.run({
   seed: Number(values.seed),
   kills: Number(values.kills),
   clients: Number(values.clients),
-  pauseMs: [least * 1000, most * 1000],
+  moments: Moments.usual,
   quietMs: Number(values.quiet) * 1000,
   log: (line) => process.stderr.write(`${new Date().toISOString().slice(11, 19)} ${line}\n`),
 })
