@@ -4,6 +4,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo } from 'node:net'
 import { Refusal } from '@counterfoil/protocol'
 import * as Http from './Http.ts'
+import * as Malformed from './Malformed.ts'
 import type { Metrics } from './Metrics.ts'
 import * as Params from './Params.ts'
 
@@ -25,6 +26,7 @@ export async function listen({ host, port, token }: Options, metrics: Metrics): 
     },
   )
   server.maxConnections = Params.adminConnectionsMax
+  Malformed.attach(server)
 
   async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     // Before anything else: who has no token does not learn what there is.

@@ -1,7 +1,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { Refusal } from '@counterfoil/protocol'
 import * as Http from './Http.ts'
+import * as Malformed from './Malformed.ts'
 import * as Params from './Params.ts'
 import * as Reply from './Reply.ts'
 import * as audits from './routes/audits.ts'
@@ -86,14 +86,7 @@ export async function listen(
     (request, response) => void serve(context, request, response),
   )
   server.maxConnections = Params.connectionsMax
-  server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
-    if (!socket.writable || error.code === 'ECONNRESET') return void socket.destroy()
-    const [status, refusal] = malformed(error.code)
-    const body = JSON.stringify(Refusal.toOpenAi(refusal))
-    socket.end(
-      `HTTP/1.1 ${status}\r\ncontent-type: application/json\r\ncontent-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n\r\n${body}`,
-    )
-  })
+  Malformed.attach(server)
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject)
     server.listen(port, host, resolve)
@@ -182,15 +175,4 @@ function cors(request: IncomingMessage, response: ServerResponse): void {
   // `*` does not cover Authorization (Fetch, section 3.3.3), and clients bring headers of their own.
   if (asked !== undefined && /^[\w-]+(\s*,\s*[\w-]+)*$/.test(asked))
     response.setHeader('access-control-allow-headers', asked)
-}
-
-function malformed(code: string | undefined): readonly [string, Refusal.Refusal] {
-  if (code === 'HPE_HEADER_OVERFLOW')
-    return [
-      '431 Request Header Fields Too Large',
-      Refusal.of('invalid_value', `The headers have more than ${Params.headerBytesMax} bytes.`),
-    ]
-  if (code === 'ERR_HTTP_REQUEST_TIMEOUT')
-    return ['408 Request Timeout', Refusal.of('invalid_value', 'The request did not arrive in time.')]
-  return ['400 Bad Request', Refusal.of('invalid_value', 'This is not HTTP/1.1.')]
 }

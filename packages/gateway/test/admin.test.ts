@@ -1,3 +1,5 @@
+import { connect } from 'node:net'
+import { text } from 'node:stream/consumers'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import * as Databases from './Database.ts'
 import * as FakeProvider from './FakeProvider.ts'
@@ -51,6 +53,12 @@ describe('the operator’s door', () => {
     }
     expect((await admin('/nothing', bearer(token))).status).toBe(404)
     expect((await admin('/metrics', { ...bearer(token), method: 'POST' })).status).toBe(404)
+  })
+
+  test('what is not HTTP is answered here as everywhere', async () => {
+    const socket = connect(Number(new URL(world.gateway.adminUrl ?? '').port), '127.0.0.1')
+    socket.end('nonsense\r\n\r\n')
+    expect(await text(socket)).toMatch(/^HTTP\/1\.1 400 .*"code":"invalid_value"/s)
   })
 
   test('is not at the public port, whoever asks', async () => {

@@ -243,6 +243,8 @@ describe('the door', () => {
 
   test('what is not HTTP, and headers past the limit, get an answer in the same shape', async () => {
     expect(await raw('nonsense\r\n\r\n')).toMatch(/^HTTP\/1\.1 400 .*"code":"invalid_value"/s)
+    const expecting = 'GET /healthz HTTP/1.1\r\nhost: x\r\nconnection: close\r\nexpect: more\r\n\r\n'
+    expect(await raw(expecting, 'write')).toMatch(/^HTTP\/1\.1 400 .*"param":"expect"/s)
     const long = `GET /healthz HTTP/1.1\r\nhost: x\r\nx: ${'y'.repeat(20_000)}\r\n\r\n`
     expect(await raw(long)).toMatch(/^HTTP\/1\.1 431 /)
   })
@@ -270,10 +272,10 @@ test('near matches', () => {
   expect(NearMatches.find('smolm2', ['smollm2', 'llama', 'smollm'])).toEqual(['smollm2', 'smollm'])
 })
 
-async function raw(text: string): Promise<string> {
+async function raw(text: string, how: 'end' | 'write' = 'end'): Promise<string> {
   const { hostname, port } = new URL(world.gateway.url)
   const socket = connect(Number(port), hostname)
-  socket.end(text)
+  socket[how](text)
   let answer = ''
   for await (const chunk of socket) answer += chunk
   return answer
