@@ -1,5 +1,7 @@
 import { once } from 'node:events'
+import { type IncomingMessage, request } from 'node:http'
 import { connect } from 'node:net'
+import { text } from 'node:stream/consumers'
 import { Bytes, Offer, ProviderHttp, p256Noble, Refusal, Runtime } from '@counterfoil/protocol'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { Params } from '../src/index.ts'
@@ -162,6 +164,19 @@ describe('raw sockets', () => {
 
   test('what is not HTTP gets 400 in our shape', async () => {
     expect(await raw('HELLO\r\n\r\n')).toMatch(/^HTTP\/1\.1 400 Bad Request[\s\S]*"code":"invalid_value"/)
+  })
+
+  test('an expectation other than 100-continue gets 400 in our shape', async () => {
+    const response = await new Promise<IncomingMessage>((resolve, reject) => {
+      const { port } = new URL(fixture.service.url)
+      request({ port, path: '/v1/offers', headers: { expect: 'more' } }, resolve)
+        .on('error', reject)
+        .end()
+    })
+    expect([response.statusCode, response.headers['content-type']]).toEqual([400, 'application/json'])
+    expect(JSON.parse(await text(response))).toMatchObject({
+      error: { code: 'invalid_value', param: 'expect' },
+    })
   })
 
   test('headers past the limit get 431', async () => {

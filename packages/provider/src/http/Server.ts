@@ -37,6 +37,13 @@ export function create(provider: Provider): Server {
     })
   })
   server.on('clientError', onClientError)
+  // Node's own answer to an expectation other than 100-continue has no body.
+  server.on('checkExpectation', (_, response) => {
+    Reply.refusal(
+      response,
+      Refusal.of('invalid_value', 'Expect can only be 100-continue; leave it out.', 'expect'),
+    )
+  })
   return server
 }
 
