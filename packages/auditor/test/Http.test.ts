@@ -96,7 +96,24 @@ test('a body is refused unread, headers are limited', async () => {
     })
     socket.on('close', () => resolve(text))
   })
-  expect(long).toMatch(/^HTTP\/1\.1 431 /)
+  expect(long).toMatch(/^HTTP\/1\.1 431 .*"code":"invalid_value"/s)
+})
+
+test('what is not HTTP, and an expectation that nobody can meet, are answered in the same shape', async () => {
+  await using bed = await Bed.create()
+  await using service = await bed.start()
+  const { port } = new URL(service.url)
+  const raw = async (text: string) => {
+    const socket = connect(Number(port), '127.0.0.1')
+    socket.write(text)
+    let answer = ''
+    for await (const chunk of socket) answer += chunk
+    return answer
+  }
+  const refused = /^HTTP\/1\.1 400 .*"code":"invalid_value"/s
+  expect(await raw('HELLO\r\n\r\n')).toMatch(refused)
+  const expecting = 'GET /healthz HTTP/1.1\r\nhost: h\r\nconnection: close\r\nexpect: more\r\n\r\n'
+  expect(await raw(expecting)).toMatch(refused)
 })
 
 test('a stop lets the one who is being answered finish, and lets nobody in', async () => {
