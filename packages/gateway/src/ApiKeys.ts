@@ -1,6 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { sql } from 'kysely'
-import type { Database, Executor } from './Database.ts'
+import { type Database, type Executor, isAway } from './Database.ts'
 import * as Groups from './ledger/Groups.ts'
 import * as Lease from './ledger/Lease.ts'
 import * as Params from './Params.ts'
@@ -118,7 +118,8 @@ export async function revoke(database: Database, keyId: string): Promise<void> {
  * @example const find = ApiKeys.finder(database); const keyId = await find('cf-…')
  */
 export function finder(database: Database): (key: string) => Promise<string | undefined> {
-  const groups = Groups.create({ itemsMax: Params.groupMax }, async (hashes: readonly string[]) => {
+  const options = { itemsMax: Params.groupMax, failsAll: isAway }
+  const groups = Groups.create(options, async (hashes: readonly string[]) => {
     const found = await database
       .selectFrom('api_keys')
       .select(['id', 'hash'])

@@ -1,8 +1,8 @@
-import { type ColumnType, type Generated, Kysely, PostgresDialect, type Transaction } from 'kysely'
+import { type ColumnType, type Generated, Kysely, PostgresDialect, sql, type Transaction } from 'kysely'
 import { Migrator } from 'kysely/migration'
-import pg from 'pg'
 import { migrations } from './Migrations.ts'
 import * as Params from './Params.ts'
+import * as Pool from './Pool.ts'
 
 // Digests and addresses are text (0x…), as everywhere outside of binary layouts; amounts are micro-units; JSON that is hashed
 // or signed is text, because jsonb cannot hold a NUL character and does not keep numbers as they were written.
@@ -133,8 +133,8 @@ export type Executor = Database | Transaction<Tables>
  * Connects, and brings the tables up to date; two gateways may do so at once (the migrator holds an advisory lock).
  * @example await using database = await openDatabase('postgres://…')
  */
-export async function open(url: string): Promise<Database> {
-  const database = connect(url)
+export async function open(url: string, timeoutMs: number = Params.limits.databaseMs): Promise<Database> {
+  const database = connect(url, timeoutMs)
   try {
     await migrate(database)
     return database
@@ -144,26 +144,38 @@ export async function open(url: string): Promise<Database> {
   }
 }
 
-/** Connects without asking anything yet. */
-export function connect(url: string): Database {
-  const pool = new pg.Pool({
-    connectionString: url,
-    max: Params.databaseConnectionsMax,
-    connectionTimeoutMillis: Params.databaseTimeoutMs,
-    query_timeout: Params.databaseTimeoutMs,
-    statement_timeout: Params.databaseTimeoutMs,
-    application_name: 'counterfoil-gateway',
-    types: { getTypeParser },
-  })
-  // A connection that breaks while idle is replaced at its next use; without a listener it would end the process.
-  pool.on('error', () => {})
-  return new Kysely<Tables>({ dialect: new PostgresDialect({ pool }) })
+/** Connects without asking anything yet. What takes longer than `timeoutMs` fails. */
+export function connect(url: string, timeoutMs: number = Params.limits.databaseMs): Database {
+  return new Kysely<Tables>({ dialect: new PostgresDialect({ pool: Pool.create(url, { timeoutMs }) }) })
 }
 
 export async function migrate(database: Database): Promise<void> {
   const migrator = new Migrator({ db: database, provider: { getMigrations: async () => migrations } })
   const { error } = await migrator.migrateToLatest()
   if (error !== undefined) throw error
+}
+
+/** Asks whether the database answers within `ms`. Whoever asks while one question is open waits for the same answer. */
+export function probe(database: Database, ms: number): () => Promise<boolean> {
+  let asked: Promise<boolean> | undefined
+  return async () => {
+    asked ??= sql`select 1`
+      .execute(database)
+      .then(
+        () => true,
+        () => false,
+      )
+      .finally(() => {
+        asked = undefined
+      })
+    let timer: NodeJS.Timeout | undefined
+    const late = new Promise<false>((resolve) => {
+      timer = setTimeout(resolve, ms, false)
+    })
+    const answers = await Promise.race([asked, late])
+    clearTimeout(timer)
+    return answers
+  }
 }
 
 /** Whether an error says that the database cannot be reached or does not answer, rather than that a statement is wrong. */
@@ -175,16 +187,8 @@ export function isAway(error: unknown): boolean {
     return /^(08|57P|53300|57014|25006)/.test(code) || /^E[A-Z]+$/.test(code)
   return (
     error instanceof AggregateError ||
-    /timeout exceeded when trying to connect|Connection terminated|Query read timeout|Client has encountered a connection error/i.test(
+    /timeout exceeded when trying to connect|timeout expired|Connection terminated|Query read timeout|Client has encountered a connection error|Client was closed/i.test(
       error.message,
     )
   )
-}
-
-// int8 as bigint: micro-units do not fit in a double.
-const int8 = 20
-function getTypeParser(oid: number, format?: 'text' | 'binary') {
-  return oid === int8 && format !== 'binary'
-    ? (value: string) => BigInt(value)
-    : pg.types.getTypeParser(oid, format as 'text')
 }

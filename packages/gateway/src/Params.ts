@@ -54,6 +54,10 @@ export const limits = {
   retentionMs: 2_592_000_000,
   /** … and looked through this often. */
   pruneMs: 600_000,
+  /** A database that gives no connection, or no answer, for this long is away: a request is refused within twice that. */
+  databaseMs: 5_000,
+  /** … and the health page says so after this: those who ask for it wait a second or two. */
+  healthMs: 1_000,
   /** Leases of balances are kept this often, and those of dead gateways looked for. */
   leaseTendMs: 5_000,
   /** Running answers may end within this after a stop signal; supervisors kill after 10 s. */
@@ -133,8 +137,6 @@ export const pruneRowsMax = 500
 
 /** Connections to the database. */
 export const databaseConnectionsMax = 16
-/** A database that gives no connection or no answer for this long is away. */
-export const databaseTimeoutMs = 5_000
 /** A lost presence lock is taken again after this. */
 export const presenceRetryMs = 500
 /** What a caller is told to wait before it tries again. */

@@ -17,7 +17,10 @@ export type Presence = {
 }
 
 /** Holds the lock, and takes it again whenever the connection was lost. Resolves when it is held. */
-export async function create(databaseUrl: string, { clock }: { readonly clock: Clock }): Promise<Presence> {
+export async function create(
+  databaseUrl: string,
+  { clock, limits }: { readonly clock: Clock; readonly limits: Params.Limits },
+): Promise<Presence> {
   const owner = BigInt.asUintN(62, randomBytes(8).readBigUInt64BE())
   let client: pg.Client | undefined
   let since: number | undefined
@@ -27,8 +30,8 @@ export async function create(databaseUrl: string, { clock }: { readonly clock: C
   async function hold(): Promise<void> {
     const next = new pg.Client({
       connectionString: databaseUrl,
-      connectionTimeoutMillis: Params.databaseTimeoutMs,
-      query_timeout: Params.databaseTimeoutMs,
+      connectionTimeoutMillis: limits.databaseMs,
+      query_timeout: limits.databaseMs,
       keepAlive: true,
       application_name: 'counterfoil-gateway presence',
     })

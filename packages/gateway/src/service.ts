@@ -56,8 +56,8 @@ export async function create(config: Config, ports: Ports): Promise<Gateway> {
   const { clock, random, chain: reader } = ports
   const metrics = Metrics.create()
   const events = Events.create(ports.log, metrics)
-  const database = await Databases.open(config.databaseUrl)
-  const presence = await Presence.create(config.databaseUrl, { clock })
+  const database = await Databases.open(config.databaseUrl, limits.databaseMs)
+  const presence = await Presence.create(config.databaseUrl, { clock, limits })
   const signer = Bytes.toHex(
     Bytes.fromHex(privateKeyToAccount(Bytes.toHex(privateKey)).address.toLowerCase()),
   )
@@ -141,6 +141,7 @@ export async function create(config: Config, ports: Ports): Promise<Gateway> {
     ...{ ...recovery, owner: presence.owner, payments, capacity },
     ...{ network, directory, watch, occupancy, random, unavailable },
     findKey: ApiKeys.finder(database),
+    databaseAnswers: Databases.probe(database, limits.healthMs),
     onStale: () => background.wake('reading the providers'),
   }
   metrics.watch({

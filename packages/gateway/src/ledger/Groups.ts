@@ -2,11 +2,12 @@
 export type Groups<T, R> = { add(item: T): Promise<R> }
 
 /**
- * `commit` gets the items of one group in order and returns one result for each. Where it throws, all of the group fail.
- * @example const lines = Groups.create({ itemsMax: 64 }, (items) => insertAll(items))
+ * `commit` gets the items of one group in order and returns one result for each. Where it throws, all of the group fail; where
+ * `failsAll` says that the next would fail likewise, those waiting behind it do so too, instead of one after the other.
+ * @example const lines = Groups.create({ itemsMax: 64, failsAll: Databases.isAway }, (items) => insertAll(items))
  */
 export function create<T, R>(
-  { itemsMax }: { readonly itemsMax: number },
+  { itemsMax, failsAll }: { readonly itemsMax: number; readonly failsAll: (error: unknown) => boolean },
   commit: (items: readonly T[]) => Promise<readonly R[]>,
 ): Groups<T, R> {
   type Waiting = {
@@ -28,7 +29,8 @@ export function create<T, R>(
           throw new Error(`a group of ${group.length} items was given ${results.length} results`)
         for (const [i, result] of results.entries()) group[i]?.resolve(result)
       } catch (error) {
-        for (const { reject } of group) reject(error)
+        const behind = failsAll(error) ? waiting.splice(0) : []
+        for (const { reject } of [...group, ...behind]) reject(error)
       }
     }
     busy = false

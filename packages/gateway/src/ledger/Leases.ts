@@ -33,10 +33,9 @@ export function create({ database, owner, monotonicMs, alive }: Options): Ledger
   const holds = new Map<string, Hold>()
   // One thing at a time happens to one request, so that what we count is what was written.
   const turns = Turns.create<string>()
-  const begins = Groups.create({ itemsMax: Params.groupMax }, (items: readonly Lines.Begin[]) =>
-    Lines.begin(database, owner, items),
-  )
-  const accepts = Groups.create({ itemsMax: Params.groupMax }, (items: readonly Lines.Accept[]) =>
+  const groups = { itemsMax: Params.groupMax, failsAll: Databases.isAway }
+  const begins = Groups.create(groups, (items: readonly Lines.Begin[]) => Lines.begin(database, owner, items))
+  const accepts = Groups.create(groups, (items: readonly Lines.Accept[]) =>
     Lines.accept(database, owner, items),
   )
 

@@ -1,11 +1,12 @@
-import { sql } from 'kysely'
+import { CompiledQuery } from 'kysely'
 import type { Database } from '../Database.ts'
 import * as Journal from './Journal.ts'
 import type { Acceptance, Attempt, Entry } from './Ledger.ts'
+import * as Prepared from './Prepared.ts'
 
 // The common cases of many requests in one statement, which is a transaction of its own. Each does only what is plain: a new
 // request, a running one with its running attempt, on leases that are open and ours. What is not plain is left untouched, and
-// whoever asked does it by itself.
+// whoever asked does it by itself. Columns travel as arrays, so that a statement is the same text for any number of requests.
 
 export type Begin = { readonly entry: Entry; readonly attempt: Attempt; readonly lease: bigint }
 
@@ -15,25 +16,27 @@ export async function begin(
   owner: bigint,
   items: readonly Begin[],
 ): Promise<readonly (bigint | undefined)[]> {
-  const values = items.map(
-    ({ entry, attempt, lease }) => sql`(
-      ${entry.request}::text, ${entry.keyId}::uuid, ${entry.idempotencyKey ?? null}::text, ${entry.nonce}::text,
-      ${entry.nonceFrom}::text, ${entry.job}::text, ${entry.label}::text, ${attempt.reserved}::int8, ${lease}::int8,
-      ${attempt.provider}::text, ${attempt.channel}::text, ${attempt.offer}::text, ${attempt.epoch}::int8,
-      ${attempt.owner}::int8)`,
+  const column = <T>(pick: (item: Begin) => T) => items.map(pick)
+  const { rows } = await database.executeQuery(
+    CompiledQuery.raw<{ id: bigint; request: string }>(beginText, [
+      column(({ entry }) => entry.request),
+      column(({ entry }) => entry.keyId),
+      column(({ entry }) => entry.idempotencyKey ?? null),
+      column(({ entry }) => entry.nonce),
+      column(({ entry }) => entry.nonceFrom),
+      column(({ entry }) => entry.job),
+      column(({ entry }) => entry.label),
+      column(({ attempt }) => attempt.reserved),
+      column(({ lease }) => lease),
+      column(({ attempt }) => attempt.provider),
+      column(({ attempt }) => attempt.channel),
+      column(({ attempt }) => attempt.offer),
+      column(({ attempt }) => attempt.epoch),
+      column(({ attempt }) => attempt.owner),
+      leasesOf(items),
+      owner,
+    ]),
   )
-  const { rows } = await sql<{ id: bigint; request: string }>`
-    with input (request, key_id, idempotency_key, nonce, nonce_from, job, label, reserved, lease,
-        provider, channel, offer, epoch, owner) as (values ${sql.join(values)}),
-      ours as (${ours(owner, items)}),
-      new as (insert into requests
-          (request, key_id, idempotency_key, nonce, nonce_from, job, label, reserved, lease, state)
-        select request, key_id, idempotency_key, nonce, nonce_from, job, label, reserved, lease, 'running'
-        from ours join input on input.lease = ours.id
-        on conflict do nothing returning request)
-    insert into attempts (request, provider, channel, offer, epoch, owner, state)
-      select request, provider, channel, offer, epoch, owner, 'running' from new join input using (request)
-      returning id, request`.execute(database)
   const ids = new Map(rows.map(({ id, request }) => [request, id]))
   return items.map(({ entry }) => ids.get(entry.request))
 }
@@ -46,40 +49,74 @@ export async function accept(
   owner: bigint,
   items: readonly Accept[],
 ): Promise<readonly boolean[]> {
-  const values = items.map(({ acceptance, keyId, lease }) => {
-    const row = Journal.receipt(keyId, acceptance)
-    return sql`(
-      ${row.request}::text, ${acceptance.attemptId}::int8, ${lease}::int8, ${keyId}::uuid, ${row.claim_id}::text,
-      ${row.provider}::text, ${row.receipt_key}::text, ${row.channel}::text, ${row.model}::text, ${row.epoch}::int8,
-      ${row.amount}::int8, ${row.transcript}::text)`
-  })
-  const { rows } = await sql<{ request: string }>`
-    with input (request, attempt, lease, key_id, claim_id, provider, receipt_key, channel, model, epoch, amount,
-        transcript) as (values ${sql.join(values)}),
-      ours as (${ours(owner, items)}),
-      running as (select requests.request, input.attempt
-        from ours join input on input.lease = ours.id
-        join requests on requests.request = input.request and requests.lease = ours.id
-        where requests.state = 'running' and requests.reserved >= input.amount for update of requests),
-      ended as (update attempts set state = 'accepted' from running
-        where attempts.id = running.attempt and attempts.request = running.request and attempts.state = 'running'
-        returning attempts.request),
-      done as (update requests set state = 'accepted' from ended
-        where requests.request = ended.request returning requests.request),
-      kept as (insert into receipts
-          (request, key_id, claim_id, provider, receipt_key, channel, model, epoch, amount, transcript)
-        select request, key_id, claim_id, provider, receipt_key, channel, model, epoch, amount, transcript
-        from done join input using (request)),
-      forgotten as (delete from refused_claims using done join input using (request)
-        where refused_claims.claim_id = input.claim_id)
-    insert into spends (request, lease, amount) select request, lease, amount from done join input using (request)
-      returning request`.execute(database)
+  const receipts = items.map(({ keyId, acceptance }) => Journal.receipt(keyId, acceptance))
+  const column = <T>(pick: (receipt: (typeof receipts)[number]) => T) => receipts.map(pick)
+  const { rows } = await database.executeQuery(
+    CompiledQuery.raw<{ request: string }>(acceptText, [
+      column(({ request }) => request),
+      items.map(({ acceptance }) => acceptance.attemptId),
+      items.map(({ lease }) => lease),
+      column(({ key_id }) => key_id),
+      column(({ claim_id }) => claim_id),
+      column(({ provider }) => provider),
+      column(({ receipt_key }) => receipt_key),
+      column(({ channel }) => channel),
+      column(({ model }) => model),
+      column(({ epoch }) => epoch),
+      column(({ amount }) => amount),
+      column(({ transcript }) => transcript),
+      leasesOf(items),
+      owner,
+    ]),
+  )
   const accepted = new Set(rows.map(({ request }) => request))
-  return items.map(({ acceptance }) => accepted.has(acceptance.transcript.receipt.claim.request))
+  return receipts.map(({ request }) => accepted.has(request))
 }
 
-/** The leases of these items that are open and ours; they stay so until the statement is committed. */
-function ours(owner: bigint, items: readonly { readonly lease: bigint }[]) {
-  const ids = [...new Set(items.map(({ lease }) => lease))].sort((a, b) => (a < b ? -1 : 1))
-  return sql`select id from leases where id in (${sql.join(ids)}) and owner = ${owner} and open order by id for share`
+function leasesOf(items: readonly { readonly lease: bigint }[]): readonly bigint[] {
+  return [...new Set(items.map(({ lease }) => lease))]
 }
+
+/** Those of the leases in parameter `ids` that are open and parameter `owner`'s; they stay so until the statement is committed. */
+function ours(ids: string, owner: string): string {
+  return `select id from leases where id = any(${ids}::int8[]) and owner = ${owner}::int8 and open order by id for share`
+}
+
+const beginText = Prepared.statement(`
+  with input (request, key_id, idempotency_key, nonce, nonce_from, job, label, reserved, lease,
+      provider, channel, offer, epoch, owner) as (
+      select * from unnest($1::text[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[],
+        $8::int8[], $9::int8[], $10::text[], $11::text[], $12::text[], $13::int8[], $14::int8[])),
+    ours as (${ours('$15', '$16')}),
+    new as (insert into requests
+        (request, key_id, idempotency_key, nonce, nonce_from, job, label, reserved, lease, state)
+      select request, key_id, idempotency_key, nonce, nonce_from, job, label, reserved, lease, 'running'
+      from ours join input on input.lease = ours.id
+      on conflict do nothing returning request)
+  insert into attempts (request, provider, channel, offer, epoch, owner, state)
+    select request, provider, channel, offer, epoch, owner, 'running' from new join input using (request)
+    returning id, request`)
+
+const acceptText = Prepared.statement(`
+  with input (request, attempt, lease, key_id, claim_id, provider, receipt_key, channel, model, epoch, amount,
+      transcript) as (
+      select * from unnest($1::text[], $2::int8[], $3::int8[], $4::uuid[], $5::text[], $6::text[], $7::text[],
+        $8::text[], $9::text[], $10::int8[], $11::int8[], $12::text[])),
+    ours as (${ours('$13', '$14')}),
+    running as (select requests.request, input.attempt
+      from ours join input on input.lease = ours.id
+      join requests on requests.request = input.request and requests.lease = ours.id
+      where requests.state = 'running' and requests.reserved >= input.amount for update of requests),
+    ended as (update attempts set state = 'accepted' from running
+      where attempts.id = running.attempt and attempts.request = running.request and attempts.state = 'running'
+      returning attempts.request),
+    done as (update requests set state = 'accepted' from ended
+      where requests.request = ended.request returning requests.request),
+    kept as (insert into receipts
+        (request, key_id, claim_id, provider, receipt_key, channel, model, epoch, amount, transcript)
+      select request, key_id, claim_id, provider, receipt_key, channel, model, epoch, amount, transcript
+      from done join input using (request)),
+    forgotten as (delete from refused_claims using done join input using (request)
+      where refused_claims.claim_id = input.claim_id)
+  insert into spends (request, lease, amount) select request, lease, amount from done join input using (request)
+    returning request`)

@@ -14,6 +14,8 @@ export type Context = Relay & {
   readonly random: Random
   /** The id of a presented API key. */
   readonly findKey: (key: string) => Promise<string | undefined>
+  /** Whether the database answers, said within `healthMs`. */
+  readonly databaseAnswers: () => Promise<boolean>
   /** Why nothing new is begun; undefined while all is well. */
   readonly unavailable: () => string | undefined
 }

@@ -1,15 +1,11 @@
 import type { ServerResponse } from 'node:http'
-import { sql } from 'kysely'
 import * as Http from '../Http.ts'
 import type { Context } from './Context.ts'
 
 /** `GET /healthz`: 200 where a request would be taken, else 503; and which part is missing. */
 export async function get(context: Context, response: ServerResponse): Promise<void> {
-  const { database, chain, directory } = context
-  const answers = await sql`select 1`.execute(database).then(
-    () => true,
-    () => false,
-  )
+  const { chain, directory } = context
+  const answers = await context.databaseAnswers()
   const accounts = directory.accounts()
   const now = context.clock.monotonicMs()
   const usable = accounts.filter((one) => one.unusable === undefined && one.asideUntil <= now)
