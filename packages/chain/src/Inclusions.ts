@@ -1,9 +1,16 @@
 import { inclusions, providers } from '@counterfoil/contracts/abi'
 import { Bytes, Claim, type Receipt } from '@counterfoil/protocol'
-import { encodeFunctionData, type TransactionReceipt } from 'viem'
+import {
+  decodeFunctionData,
+  encodeFunctionData,
+  getAbiItem,
+  type TransactionReceipt,
+  toFunctionSelector,
+} from 'viem'
 import * as Address from './Address.ts'
 import type { At, Chain, Wallet } from './Chain.ts'
 import * as Params from './Params.ts'
+import * as Time from './Time.ts'
 import * as Transaction from './Transaction.ts'
 
 /** A demand to show one claim in its batch until `answerBy`, seconds of chain time (included). */
@@ -25,6 +32,7 @@ export type Demanded = {
   readonly answerBy: number
 }
 
+const answerAbi = getAbiItem({ abi: inclusions.abi, name: 'answer' })
 const states = [undefined, 'open', 'answered', 'failed'] as const
 const addresses = new WeakMap<object, Bytes.Hex>()
 
@@ -85,13 +93,22 @@ export async function owed(chain: Chain, who: Bytes.Hex, { at = 'finalized' }: A
   })
 }
 
-/** Micro-units that a demand puts down; to be approved for {@link address}. */
-export async function bond(chain: Chain): Promise<bigint> {
-  return chain.publicClient.readContract({
-    address: await address(chain),
-    abi: inclusions.abi,
-    functionName: 'bond',
-  })
+/**
+ * What the deployment fixed for demands: the bond in micro-units, to be approved for {@link address}, the time to answer, and how
+ * long after its root was due a claim can be demanded.
+ */
+export async function terms(chain: Chain): Promise<{
+  readonly bond: bigint
+  readonly answerSeconds: number
+  readonly windowSeconds: number
+}> {
+  const contract = { address: await address(chain), abi: inclusions.abi } as const
+  const [bond, answerSeconds, windowSeconds] = await Promise.all([
+    chain.publicClient.readContract({ ...contract, functionName: 'bond' }),
+    chain.publicClient.readContract({ ...contract, functionName: 'answerSeconds' }),
+    chain.publicClient.readContract({ ...contract, functionName: 'windowSeconds' }),
+  ])
+  return { bond, answerSeconds: Number(answerSeconds), windowSeconds: Number(windowSeconds) }
 }
 
 /** Demands made of a provider in these blocks, answered or not; asked for in pieces that public nodes allow. */
@@ -126,23 +143,51 @@ export async function openOf(chain: Chain, provider: Bytes.Hex): Promise<readonl
   const found: Demanded[] = []
   const { open } = await standing(chain, provider, { at: 'latest' })
   if (open === 0) return found
-  const { publicClient } = chain
-  const seconds = await publicClient.readContract({
-    address: await address(chain),
-    abi: inclusions.abi,
-    functionName: 'answerSeconds',
-  })
-  const { number, timestamp } = await publicClient.getBlock({ blockTag: 'latest' })
-  let toBlock = number
-  while (found.length < open) {
-    const fromBlock = toBlock < Params.logBlocksMax ? 0n : toBlock - Params.logBlocksMax + 1n
-    for (const one of await demandedOf(chain, provider, { fromBlock, toBlock }))
+  const { answerSeconds } = await terms(chain)
+  const since = Number(await Time.now(chain)) - answerSeconds
+  for await (const range of backwards(chain, since)) {
+    for (const one of await demandedOf(chain, provider, range))
       if ((await read(chain, one.claimId, { at: 'latest' }))?.state === 'open') found.push(one)
-    const first = await publicClient.getBlock({ blockNumber: fromBlock })
-    if (fromBlock === 0n || first.timestamp + seconds < timestamp) break
-    toBlock = fromBlock - 1n
+    if (found.length >= open) break
   }
   return found
+}
+
+/**
+ * The proof that answered the demand for a claim, taken from the transaction that showed it; undefined where nothing answered
+ * yet, or where a contract account sent the answer.
+ */
+export async function shown(chain: Chain, claimId: Bytes.Hex): Promise<readonly Bytes.Hex[] | undefined> {
+  const demand = await read(chain, claimId, { at: 'latest' })
+  if (demand?.state !== 'answered') return undefined
+  const { answerSeconds } = await terms(chain)
+  for await (const range of backwards(chain, demand.answerBy - answerSeconds)) {
+    const [event] = await chain.publicClient.getContractEvents({
+      address: await address(chain),
+      abi: inclusions.abi,
+      eventName: 'Answered',
+      args: { claimId },
+      ...range,
+    })
+    if (!event) continue
+    const { input } = await chain.publicClient.getTransaction({ hash: event.transactionHash })
+    if (!input.startsWith(toFunctionSelector(answerAbi))) return undefined
+    const { args } = decodeFunctionData({ abi: [answerAbi], data: input })
+    return args[1]
+  }
+  return undefined
+}
+
+/** Ranges of blocks that one call may ask events of, from the latest back to those of a second of chain time. */
+async function* backwards({ publicClient }: Chain, since: number) {
+  let toBlock = await publicClient.getBlockNumber()
+  for (;;) {
+    const fromBlock = toBlock < Params.logBlocksMax ? 0n : toBlock - Params.logBlocksMax + 1n
+    yield { fromBlock, toBlock }
+    const first = await publicClient.getBlock({ blockNumber: fromBlock })
+    if (fromBlock === 0n || Number(first.timestamp) < since) return
+    toBlock = fromBlock - 1n
+  }
 }
 
 /**

@@ -26,7 +26,7 @@ test('a demand is answered from the batch, or fails and keeps the stake', async 
   const second = Deployed.receipt(provider, signer, { sequence: 1n, epoch })
   const twin = Deployed.receipt(provider, signer, { sequence: 1n, epoch, answer: Deployed.digest('twin') })
   const contract = await Inclusions.address(other)
-  expect(await Inclusions.bond(other)).toBe(bond)
+  expect(await Inclusions.terms(other)).toEqual({ bond, answerSeconds: 10_000, windowSeconds: 50_000 })
   await Deployed.supply(other, contract, 3n * bond)
 
   expect(await refusal(Inclusions.demand(other, first))).toBe('RootNotDue')
@@ -58,7 +58,10 @@ test('a demand is answered from the batch, or fails and keeps the stake', async 
   const leaves = [claimId, Claim.id(second.claim)]
   await Deployed.post(provider, signer, epoch, 0n, leaves)
   expect(await refusal(Inclusions.answer(provider, first.claim, Batch.prove(leaves, 1)))).toBe('NotIncluded')
+  expect(await Inclusions.shown(other, claimId)).toBeUndefined()
   await Inclusions.answer(other, first.claim, Batch.prove(leaves, 0))
+  expect(await Inclusions.shown(other, claimId)).toEqual(Batch.prove(leaves, 0))
+  expect(await Inclusions.shown(other, Claim.id(twin.claim))).toBeUndefined()
   expect(await refusal(Inclusions.answer(provider, twin.claim, Batch.prove(leaves, 1)))).toBe('NotIncluded')
   expect(await Inclusions.read(other, claimId, latest)).toMatchObject({ state: 'answered' })
   expect(await Inclusions.openOf(other, address(provider))).toEqual(made.slice(1))

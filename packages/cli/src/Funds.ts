@@ -9,19 +9,20 @@ const developmentChainId = 31_337
 const developmentGas = 100n * 10n ** 18n
 
 /**
- * The wallet can pay its gas and holds `coins` micro-units. On a development chain gas is made here, and coins by whoever spends
- * them; elsewhere what lacks must be sent first.
+ * The wallet can pay its gas and holds `coins` micro-units. On a development chain both are made here; elsewhere what lacks must
+ * be sent first.
  * @throws {Failure} that says what to send where.
  */
 export async function demand(wallet: Wallet, coins: bigint): Promise<void> {
   const { account, network, publicClient } = wallet
   const address = account.address.toLowerCase() as Bytes.Hex
   const gas = await publicClient.getBalance({ address })
+  const held = await Stable.balance(wallet, address, { at: 'latest' })
   if (network.chainId === developmentChainId) {
     if (gas < developmentGas / 2n) await make(wallet, address)
+    if (held < coins) await Stable.mint(wallet, { to: address, amount: coins - held })
     return
   }
-  const held = await Stable.balance(wallet, address, { at: 'latest' })
   const lacks = [
     ...(gas === 0n ? ["coins for the chain's gas"] : []),
     ...(held < coins ? [`${amount(coins - held)} of the coin ${network.contracts.stable}`] : []),

@@ -54,14 +54,19 @@ export function transcripts(
 
 /** The network of this home, as `up` wrote it. */
 export function network(home: string): Network.Network {
-  const path = paths.network(home)
-  const value = load(path)
-  if (value === undefined)
+  const found = findNetwork(home)
+  if (!found)
     throw new Failure(
-      `${path} is not there, so no chain is known`,
+      `${paths.network(home)} is not there, so no chain is known`,
       'start a network once with: foil up; or work on cached keys with --offline',
     )
-  return Network.fromJson(value)
+  return found
+}
+
+/** As {@link network}; undefined where there is none. */
+export function findNetwork(home: string): Network.Network | undefined {
+  const value = load(paths.network(home))
+  return value === undefined ? undefined : Network.fromJson(value)
 }
 
 /** A network from a file that somebody gave. */

@@ -17,6 +17,7 @@ const commands: Readonly<Record<string, () => Promise<Command>>> = {
   chat: async () => (await import('./commands/chat.ts')).chat(),
   receipts: async () => (await import('./commands/receipts.ts')).receipts(),
   verify: async () => (await import('./commands/verify.ts')).verify(),
+  demand: async () => (await import('./commands/demand.ts')).demand(),
   check: async () => (await import('./commands/check.ts')).check(),
   audit: async () => (await import('./commands/audit.ts')).audit(),
   calibrate: async () => (await import('./commands/calibrate.ts')).calibrate(),

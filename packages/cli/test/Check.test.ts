@@ -2,6 +2,7 @@ import { existsSync, readFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
+import { CheckParams } from '@counterfoil/auditor'
 import { defaultModel, defaultStoreDir, pull, Store } from '@counterfoil/models'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { foil, home } from './Foil.ts'
@@ -9,9 +10,14 @@ import { foil, home } from './Foil.ts'
 const key = 'sk-of-somebody'
 
 /** An API that gives everybody the same answer; the reference is the real model. */
-async function fakeApi(status: number, body: object): Promise<AsyncDisposable & { readonly url: string }> {
+async function fakeApi(
+  status: number,
+  body: object,
+  onRequest?: () => void,
+): Promise<AsyncDisposable & { readonly url: string }> {
   const server = createServer((request, response) => {
     request.resume().on('end', () => {
+      onRequest?.()
       response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body))
     })
   })
@@ -76,6 +82,28 @@ describe('foil check', { timeout: 600_000 }, () => {
       cost: { requests: 1, counted: 0 },
     })
     expect(existsSync(join(own.dir, 'report'))).toBe(false)
+  })
+
+  test('Ctrl-C: 5, with what was counted until then, in both forms', async () => {
+    let [asked, pid] = [0, 0]
+    const choices = [{ message: { content: 'Yes.' }, finish_reason: 'stop' }]
+    await using api = await fakeApi(200, { choices }, () => {
+      asked += 1
+      if (asked === 3) process.kill(pid, 'SIGINT')
+    })
+    using own = home()
+    const args = ['--model', 'm', '--reference', reference, '--threads', '1', '--report', join(own.dir, 'r')]
+    const { code, stdout } = await foil(own.dir, ['check', api.url, ...args], {
+      onStart: (child) => {
+        pid = child.pid ?? 0
+      },
+    })
+    expect(code).toBe(5)
+    expect(stdout).toContain('it was stopped before the evidence sufficed')
+    const report = JSON.parse(readFileSync(join(own.dir, 'r/check.json'), 'utf8'))
+    expect(report).toMatchObject({ reason: 'stopped' })
+    expect(report.cost.counted).toBeGreaterThanOrEqual(2)
+    expect(report.cost.counted).toBeLessThan(CheckParams.requestsDefault)
   })
 
   test('one answer tells nothing: 5, and what to do', async () => {

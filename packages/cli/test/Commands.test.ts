@@ -25,6 +25,7 @@ const commands = [
   'join',
   'gateway',
   'receipts',
+  'demand',
   'providers',
   'doctor',
   'config',
@@ -50,6 +51,7 @@ describe('a command that is not understood: cause, fix, and 2', () => {
       /whole number of micro-units/,
     ],
     ['an unknown one', ['frobnicate'], /unknown command 'frobnicate'/],
+    ['a demand of nothing', ['demand'], /missing required argument/],
     ['a near one', ['verfy', 'x'], /Did you mean verify\?/],
     ['an unknown option', ['ask', 'Hi', '--loud'], /unknown option '--loud'/],
     ['a missing argument', ['verify'], /missing required argument/],
@@ -96,6 +98,11 @@ describe('a command that cannot work: cause, fix, and 1', () => {
     ['logs, where none are', ['logs'], /^foil: there are no logs in .+\n/],
     ['a receipt that is not kept', ['verify', `0x${'ab'.repeat(32)}`], /^foil: there is no receipt 0xabab/],
     ['a file that is not there', ['verify', 'nowhere.json'], /^foil: there is no receipt nowhere\.json/],
+    [
+      'a demand for what is not kept',
+      ['demand', `0x${'ab'.repeat(32)}`],
+      /^foil: there is no receipt 0xabab/,
+    ],
     ['audit, where nothing runs', ['audit'], /^foil: no network runs in .+\n {2}fix: start one/],
     ['recheck, where no chain is known', ['recheck', 'x.json'], /network\.json is not there/],
     [

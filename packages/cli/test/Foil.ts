@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process'
+import { type ChildProcess, spawn } from 'node:child_process'
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -11,17 +11,25 @@ const cache = join(tmpdir(), 'counterfoil-test-compile-cache')
 
 export type Result = { readonly code: number | null; readonly stdout: string; readonly stderr: string }
 
+type Options = {
+  readonly env?: Record<string, string>
+  readonly input?: string
+  /** Gets the running child, to send it signals. */
+  readonly onStart?: (child: ChildProcess) => void
+}
+
 /** Runs the real command as a child process, without a terminal; `env` and `input` as given, nothing else of ours. */
 export function foil(
   home: string,
   args: readonly string[],
-  { env = {}, input }: { readonly env?: Record<string, string>; readonly input?: string } = {},
+  { env = {}, input, onStart }: Options = {},
 ): Promise<Result> {
   const child = spawn(process.execPath, ['--conditions=source', main, ...args], {
     env: { PATH: process.env.PATH, COUNTERFOIL_HOME: home, NODE_COMPILE_CACHE: cache, ...env },
     stdio: 'pipe',
   })
   child.stdin.end(input ?? '')
+  onStart?.(child)
   const result = { stdout: '', stderr: '' }
   for (const name of ['stdout', 'stderr'] as const)
     child[name].setEncoding('utf8').on('data', (chunk: string) => {

@@ -143,7 +143,7 @@ describe('completion', () => {
       ])
         .toString()
         .trim()
-    expect(complete('foil', 'd')).toBe('down doctor')
+    expect(complete('foil', 'd')).toBe('down demand doctor')
     expect(complete('foil', 'keys', 'cr')).toBe('create credit')
     expect(complete('foil', '--json', 'keys', 'create', '--b')).toBe('--balance')
     expect(complete('foil', 'ask', '--least', 's')).toBe('signed sampled')

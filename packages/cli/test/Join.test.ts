@@ -1,5 +1,5 @@
 // A provider and a gateway of other people join a network that `foil up` started, each from a home of its own.
-import { existsSync, readdirSync, readFileSync, symlinkSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { defaultModel, defaultStoreDir, pull, Store } from '@counterfoil/models'
 import { Ports } from '@counterfoil/testnet'
@@ -64,13 +64,29 @@ test('join serves and gateway buys on the network of another home; a second join
     { answer: expect.stringContaining('Tokyo'), receipt: { provider }, report: { met: true } },
   ])
 
+  // Who holds the receipt makes the provider show it in its batch, and keeps the proof.
+  const { id } = JSON.parse(answer.stdout).receipt as { id: string }
+  const path = join(third.dir, 'receipts', `${id}.json`)
+  const kept = JSON.parse(readFileSync(path, 'utf8')) as { receipt: { evidence: unknown[] } }
+  writeFileSync(path, JSON.stringify({ ...kept, receipt: { ...kept.receipt, evidence: [] } }))
+  const unsure = await foil(third.dir, ['demand', id])
+  expect([unsure.code, unsure.stderr]).toEqual([2, expect.stringContaining('fix: add --yes')])
+  const demanded = await foil(third.dir, ['demand', id, '--yes', '--wait', '--json'])
+  expect([demanded.code, JSON.parse(demanded.stdout)]).toMatchObject([
+    0,
+    { receipt: id, provider, demand: { state: 'answered' }, evidence: [{ kind: 'inclusion' }] },
+  ])
+  expect((await foil(third.dir, ['verify', id, '--least', 'committed', '--offline'])).code).toBe(0)
+  const again = await foil(third.dir, ['demand', id, '--yes'])
+  expect([again.code, again.stdout]).toEqual([0, expect.stringContaining('answered')])
+
   // The keys stay: a second start registers nothing anew, at the same address.
   expect(JSON.parse((await foil(second.dir, ['down', '--json'])).stdout)).toMatchObject({ stopped: true })
   const keys = () =>
     readdirSync(join(second.dir, 'keys')).map((name) => readFileSync(join(second.dir, 'keys', name)))
   const before = keys()
-  const again = await stays<Joined>(second.dir, ['join', ...network, ...prices])
-  expect(again.said).toEqual(joined.said)
+  const rejoined = await stays<Joined>(second.dir, ['join', ...network, ...prices])
+  expect(rejoined.said).toEqual(joined.said)
   expect(keys()).toEqual(before)
   expect(existsSync(join(second.dir, 'logs/provider.log'))).toBe(true)
 }, 300_000)

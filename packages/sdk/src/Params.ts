@@ -13,6 +13,8 @@ export const waitMsDefault = 30_000
 /** First and longest pause between two looks for a root. */
 export const pollMsMin = 250
 export const pollMsMax = 2_000
+/** How often a demand for inclusion is looked at; it has a minute on a development chain, a day on others. */
+export const demandPollMs = 1_000
 /** Audits that were read this lately are not asked for again. */
 export const auditsFreshMs = 60_000
 /** Commitments of one auditor that are read, the newest: at one an hour ten days, at one an epoch of 600 s two. */

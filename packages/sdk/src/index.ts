@@ -8,6 +8,7 @@ export {
 } from './AuditReader.ts'
 export { ChainError, chainEvidence, type Evidence, type ReadEvidence } from './ChainEvidence.ts'
 export { type CheckOptions, check } from './Check.ts'
+export * as Demand from './Demand.ts'
 export * as EventStream from './EventStream.ts'
 export { type Checked, type FollowOptions, follow, isPending } from './Follow.ts'
 export {

@@ -56,10 +56,10 @@ export async function network(
   }
   const bare = connectWallet({ ...base, contracts: noContracts }, deployerKey)
   await fuel(chain, bare.network, [bare.account.address])
-  const { epochSeconds, unbondingSeconds, closeDelaySeconds } = Params
+  const { epochSeconds, unbondingSeconds, closeDelaySeconds, demands } = Params
   const made: Network.Network = {
     ...base,
-    contracts: await deploy(bare, { epochSeconds, unbondingSeconds, closeDelaySeconds }),
+    contracts: await deploy(bare, { epochSeconds, unbondingSeconds, closeDelaySeconds, demands }),
   }
   await finalize(chain)
   State.write(path, `${JSON.stringify(made, null, 2)}\n`)

@@ -62,6 +62,12 @@ export const epochSeconds = 5
 export const unbondingSeconds = 21 * 86_400
 export const closeDelaySeconds = 86_400
 
+/**
+ * Demands for inclusion: a provider of a development network has a minute, so that a newcomer sees either ending; its daemon
+ * looks every 15 s. Window and bond are production's own.
+ */
+export const demands = { answerSeconds: 60, windowSeconds: 28 * 86_400, bondMicros: 1_000_000n } as const
+
 /** Coins for gas that mean nothing here: 100 ether is good for millions of roots. */
 export const gasWei = 100n * 10n ** 18n
 

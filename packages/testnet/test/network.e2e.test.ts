@@ -3,15 +3,18 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
-import { Channels, connect } from '@counterfoil/chain'
+import { Channels, connect, connectWallet, Inclusions, Providers, Stable, Time } from '@counterfoil/chain'
 import { ApiKeys, openDatabase } from '@counterfoil/gateway'
 import { defaultStoreDir } from '@counterfoil/models'
-import type { Bytes, Report, Transcript } from '@counterfoil/protocol'
-import { fetchTranscript, verifyingFetch } from '@counterfoil/sdk'
+import { Batch, type Bytes, type Receipt, type Report, type Transcript } from '@counterfoil/protocol'
+import { Demand, fetchTranscript, verifyingFetch } from '@counterfoil/sdk'
 import OpenAI from 'openai'
+import { createTestClient, http } from 'viem'
+import { privateKeyToAddress } from 'viem/accounts'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { inherited } from '../src/config.ts'
 import * as Params from '../src/Params.ts'
+import * as Secrets from '../src/Secrets.ts'
 import * as Testnet from '../src/Testnet.ts'
 import * as Python from './Python.ts'
 
@@ -176,3 +179,66 @@ test('providers are paid exactly what was claimed, on chain', async () => {
   while ((await redeemed()) < spent && performance.now() < deadline) await wait(250)
   expect(await redeemed()).toBe(spent)
 }, 90_000)
+
+// The last two let the chain's time go on; nothing that follows would see the time of this machine.
+
+const receiptOf = async (least: 'signed' | 'committed') => {
+  await client(least).chat.completions.create({
+    model: testnet.model.name,
+    messages: [question],
+    max_completion_tokens: 8,
+  })
+  return (seen.at(-1) ?? expect.fail('no report')).transcript.receipt
+}
+const pass = (seconds: number) =>
+  createTestClient({ mode: 'anvil', transport: http(testnet.network.rpc) }).increaseTime({ seconds })
+const due = async ({ claim }: Receipt.Receipt) => {
+  while ((await Time.now(connect(testnet.network))) < Batch.deadline(claim.epoch, Params.epochSeconds))
+    await wait(100)
+}
+/** Somebody who holds a receipt, with gas and coins. */
+async function demander(): Promise<Bytes.Hex> {
+  const privateKey = Secrets.privateKey(join(home, 'keys'), 'demander')
+  const to = privateKeyToAddress(privateKey)
+  const chain = createTestClient({ mode: 'anvil', transport: http(testnet.network.rpc) })
+  await chain.setBalance({ address: to, value: Params.gasWei })
+  await Stable.mint(connectWallet(testnet.network, privateKey), { to, amount: Params.demands.bondMicros })
+  return privateKey
+}
+
+test('a demand for inclusion is answered by the daemon, and its proof is evidence', async () => {
+  const receipt = { ...(await receiptOf('committed')), evidence: [] }
+  await due(receipt)
+  const terms = await Demand.terms(testnet.network, receipt)
+  expect(terms).toMatchObject({ bond: Params.demands.bondMicros, batch: 'posted' })
+  const privateKey = await demander()
+  await Demand.make(testnet.network, { receipt, privateKey })
+  expect(await Demand.outcome(testnet.network, receipt)).toBe('answered')
+  const proved = await Demand.prove(testnet.network, receipt)
+  expect(await Demand.terms(testnet.network, proved)).toMatchObject({ batch: 'shown' })
+  expect(await Demand.collect(testnet.network, privateKey)).toBe(0n)
+}, 120_000)
+
+test('a provider that is killed before it answers: the fault is recorded, its stake stays, the bond comes back', async () => {
+  const receipt = await receiptOf('signed')
+  await due(receipt)
+  const privateKey = await demander()
+  const names = ['provider-1', 'provider-2'] as const
+  const wallets = names.map((name) =>
+    connectWallet(testnet.network, Secrets.privateKey(join(home, 'keys'), name)),
+  )
+  const at = wallets.findIndex(({ account }) => account.address.toLowerCase() === receipt.claim.provider)
+  const [name, wallet] = [names[at] ?? expect.fail('no such provider'), wallets[at] ?? expect.fail()]
+  await Providers.requestExit(wallet)
+  process.kill(testnet.pids()[name] ?? expect.fail(), 'SIGKILL')
+  await Demand.make(testnet.network, { receipt, privateKey })
+  await pass(Params.demands.answerSeconds + 1)
+  // It is started again, and comes too late.
+  expect(await Demand.outcome(testnet.network, receipt)).toBe('open')
+  await Demand.fail(testnet.network, { receipt, privateKey })
+  expect(await Demand.collect(testnet.network, privateKey)).toBe(Params.demands.bondMicros)
+  const { provider } = receipt.claim
+  expect(await Inclusions.standing(wallet, provider, { at: 'latest' })).toEqual({ open: 0, faults: 1 })
+  await pass(Params.unbondingSeconds)
+  await expect(Providers.withdraw(wallet)).rejects.toThrow('FaultRecorded')
+}, 120_000)

@@ -27,6 +27,8 @@ const help = `
 Asks fresh questions at temperature 0 and 1 and scores the answers under the reference weights on this machine. The API's
 key is read from COUNTERFOIL_CHECK_API_KEY or --api-key-file.
 
+Ctrl-C ends it early and reports what was counted until then.
+
 Exit codes: 0 consistent, 4 not consistent, 5 cannot tell, 1 it did not work, 2 the command was not understood.`
 
 export function check(): Command {
@@ -63,14 +65,15 @@ async function run(setting: Setting, options: Options, url: string): Promise<Exi
   const weights = await find(setting, options.reference)
   await using reference = await Reference.open({ modelPath: weights.path, threads: options.threads })
   const startedAt = new Date()
+  const stop = new AbortController()
+  const interrupted = () => stop.abort()
+  process.once('SIGINT', interrupted).once('SIGTERM', interrupted)
   const result = await Check.run(
     {
       ...options,
       target,
-      onProgress: ({ asked, counted, evidence }) =>
-        terminal.status(
-          `request ${asked + 1} of at most ${options.requests}, ${counted} counted, evidence ${evidence.toPrecision(3)}`,
-        ),
+      signal: stop.signal,
+      onProgress: (progress) => terminal.status(progressLine(progress, options.requests)),
     },
     reference,
     {
@@ -81,6 +84,7 @@ async function run(setting: Setting, options: Options, url: string): Promise<Exi
       random: () => randomInt(2 ** 32) / 2 ** 32,
     },
   )
+  process.off('SIGINT', interrupted).off('SIGTERM', interrupted)
   terminal.status(undefined)
   const { engine, version, backend } = reference.runtime
   const report = Report.of(result, {
@@ -97,6 +101,17 @@ async function run(setting: Setting, options: Options, url: string): Promise<Exi
     : report.outcome === 'consistent'
       ? exitCodes.ok
       : exitCodes.notConsistent
+}
+
+function progressLine({ asked, counted, progress, seconds }: Check.Progress, requests: number): string {
+  const percent = (share: number) => `${Math.floor(100 * share)} %`
+  const pace = asked === 0 ? '' : `, ${(seconds / asked).toFixed(1)} s each`
+  const uncounted = asked === counted ? '' : `, ${asked - counted} not counted`
+  const { consistent, notConsistent } = progress
+  return (
+    `${asked + 1} of at most ${requests} requests${pace}${uncounted}; ` +
+    `to consistent ${percent(consistent)}, to not ${percent(notConsistent)}`
+  )
 }
 
 function print({ terminal }: Setting, report: Report.Report, files: readonly string[] | undefined): void {

@@ -2,6 +2,7 @@ import type { Bytes, Transcript } from '@counterfoil/protocol'
 import { Command } from 'commander'
 import { Failure } from '../Failure.ts'
 import * as Home from '../Home.ts'
+import * as Missing from '../Missing.ts'
 import { integer } from '../Option.ts'
 import * as Params from '../Params.ts'
 import { action, type Setting } from '../Setting.ts'
@@ -29,9 +30,11 @@ async function list({ home, terminal }: Setting, { limit }: { readonly limit: nu
   const startedAt = ({ transcript }: { readonly transcript: Transcript.Transcript }) =>
     transcript.receipt.claim.time.started
   const shown = readable.sort((a, b) => startedAt(b) - startedAt(a)).slice(0, limit)
+  const known = { network: Home.findNetwork(home), now: Date.now() }
   const rows = await Promise.all(
     shown.map(async ({ transcript }) => ({
       startedAt: new Date(transcript.receipt.claim.time.started).toISOString(),
+      proof: Missing.keptProof(transcript.receipt, known),
       ...(await Slip.of(transcript.receipt, { home })),
     })),
   )
@@ -39,11 +42,17 @@ async function list({ home, terminal }: Setting, { limit }: { readonly limit: nu
     terminal.document({ dir: Home.paths.receipts(home), kept: readable.length, damaged, receipts: rows })
     return undefined
   }
-  const { bold, dim, red } = terminal.colors
+  const { bold, dim, red, yellow } = terminal.colors
   terminal.print(bold(`${readable.length} kept in ${Home.paths.receipts(home)}`))
-  for (const { id, startedAt: at, model, usage, finish, amount } of rows)
+  for (const { id, startedAt: at, model, usage, finish, amount, proof } of rows)
     terminal.print(
-      `  ${id}  ${at.slice(0, 19)}Z  ${model.name ?? model.id}  ${dim(`${usage.promptTokens} in, ${usage.outputTokens} out, ${finish}`)}  ${amount.decimal}`,
+      `  ${id}  ${at.slice(0, 19)}Z  ${model.name ?? model.id}  ${dim(`${usage.promptTokens} in, ${usage.outputTokens} out, ${finish}`)}  ${amount.decimal}${proof === 'missing' ? yellow('  no proof') : ''}`,
+    )
+  if (rows.some(({ proof }) => proof === 'missing'))
+    terminal.print(
+      dim(
+        '  no proof: nothing kept shows that its batch holds it; foil verify <id> fetches the proof, foil demand <id> makes the provider show it',
+      ),
     )
   if (readable.length > rows.length)
     terminal.print(dim(`  and ${readable.length - rows.length} older: foil receipts list -n <n>`))
@@ -59,8 +68,9 @@ async function show({ home, terminal }: Setting, _: object, beginning: string): 
   if (!transcript) throw new Failure(`${path} cannot be read as a transcript`, 'move it away, or restore it')
   const slip = await Slip.of(transcript.receipt, { home })
   const { job, output, nonceFrom } = transcript
+  const proof = Missing.keptProof(transcript.receipt, { network: Home.findNetwork(home), now: Date.now() })
   if (terminal.json) {
-    terminal.document({ receipt: slip, job, output, nonceFrom, transcript: path })
+    terminal.document({ receipt: slip, job, output, nonceFrom, proof, transcript: path })
     return undefined
   }
   const { bold, dim } = terminal.colors
@@ -68,6 +78,10 @@ async function show({ home, terminal }: Setting, _: object, beginning: string): 
   for (const { message } of output.choices) say(terminal, bold('answer'), message.content)
   terminal.print()
   Slip.print(terminal, slip)
+  if (proof === 'missing')
+    terminal.print(
+      `  nothing kept shows that its batch holds it: fetch the proof with foil verify ${id}, or make the provider show it with foil demand ${id}`,
+    )
   terminal.print(dim(`  kept in ${path}; check it with: foil verify ${id} --offline`))
   return undefined
 }

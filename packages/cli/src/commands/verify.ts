@@ -1,12 +1,9 @@
-import { readFileSync, statSync } from 'node:fs'
 import { resolve } from 'node:path'
 import {
   type Audits,
-  Bytes,
   Calibration,
-  Network,
+  type Network,
   type Policy,
-  Receipt,
   type Report,
   Transcript,
   type Verdict,
@@ -16,12 +13,12 @@ import { type Evidence, fetchTranscript, type ReadEvidence, webCryptoP256 } from
 import { Command } from 'commander'
 import * as Auditors from '../Auditors.ts'
 import * as Connection from '../Connection.ts'
-import { type ExitCode, exitCodes, Failure } from '../Failure.ts'
+import { type ExitCode, exitCodes } from '../Failure.ts'
 import * as Home from '../Home.ts'
-import * as Input from '../Input.ts'
 import * as Ladder from '../Ladder.ts'
+import * as Missing from '../Missing.ts'
 import * as Option from '../Option.ts'
-import * as Params from '../Params.ts'
+import * as ReceiptSource from '../ReceiptSource.ts'
 import { action, type Setting } from '../Setting.ts'
 import * as Slip from '../Slip.ts'
 
@@ -33,7 +30,7 @@ type Options = {
   readonly network?: string
   readonly auditors?: string
 }
-type Found = { readonly receipt: Receipt.Receipt; readonly transcript?: Transcript.Transcript }
+type Found = ReceiptSource.Found
 
 export function verify(): Command {
   return new Command('verify')
@@ -49,7 +46,7 @@ export function verify(): Command {
 }
 
 async function run(setting: Setting, options: Options, source: string): Promise<ExitCode> {
-  const kept = await read(setting, source)
+  const kept = await ReceiptSource.read(setting, source)
   const found = options.offline ? kept : await refresh(setting, kept)
   const network = options.offline ? undefined : networkOf(setting, options.network)
   const { evidence, from } = await evidenceFor(setting, network, found)
@@ -83,8 +80,15 @@ async function show(
 ): Promise<void> {
   const slip = await Slip.of(receipt, { home, network })
   const nonceFrom = transcript?.nonceFrom ?? null
+  const missing = network && Missing.of(receipt, report, { network, now: Date.now() })
   if (terminal.json)
-    return terminal.document({ receipt: slip, report: Ladder.toJson(report), evidence: from, nonceFrom })
+    return terminal.document({
+      receipt: slip,
+      report: Ladder.toJson(report),
+      evidence: from,
+      nonceFrom,
+      missing: missing ?? null,
+    })
   Slip.print(terminal, slip)
   Ladder.print(terminal, report)
   if (audits) {
@@ -95,6 +99,7 @@ async function show(
       ),
     )
   }
+  if (missing) terminal.print(terminal.colors.yellow(`  ${missing.why}; ${missing.fix}`))
   if (!transcript)
     terminal.print(
       '  a bare receipt: question, answer and trace were not given, so nothing about them can hold',
@@ -141,8 +146,7 @@ async function auditsFor(
 }
 
 function networkOf({ home, folder }: Setting, file: string | undefined): Network.Network {
-  if (file === undefined) return Home.network(home)
-  return Network.fromJson(parse(readFileSync(resolve(folder, file), 'utf8'), file))
+  return file === undefined ? Home.network(home) : Home.readNetwork(resolve(folder, file))
 }
 
 /** A transcript kept before its epoch closed lacks the proof of inclusion: the gateway has it by now. */
@@ -157,53 +161,4 @@ async function refresh({ home }: Setting, found: Found): Promise<Found> {
   const kept = { ...transcript, receipt }
   Home.keepTranscript(home, kept)
   return { receipt, transcript: kept }
-}
-
-async function read({ home, folder }: Setting, source: string): Promise<Found> {
-  const path = Bytes.isHex(source, 32) ? Home.paths.receipt(home, source) : resolve(folder, source)
-  const text = source === '-' ? await standardInput() : fileText(path, source)
-  const value = parse(text, source === '-' ? 'standard input' : path)
-  const schema = (value as { schema?: unknown } | null)?.schema
-  if (schema === 'counterfoil/transcript/1') {
-    const transcript = Transcript.fromJson(value)
-    return { receipt: transcript.receipt, transcript }
-  }
-  if (schema === 'counterfoil/receipt/1') return { receipt: Receipt.fromJson(value) }
-  throw new Failure(
-    `${source === '-' ? 'standard input' : path} holds neither a receipt nor a transcript: its schema is ${JSON.stringify(schema) ?? 'missing'}`,
-    'give a file with schema counterfoil/receipt/1 or counterfoil/transcript/1, as GET /v1/receipts/{id} sends it',
-  )
-}
-
-function fileText(path: string, source: string): string {
-  try {
-    const { size } = statSync(path)
-    if (size > Params.receiptFileBytesMax) throw tooLong(path)
-    return readFileSync(path, 'utf8')
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
-    throw new Failure(
-      `there is no receipt ${source}`,
-      'give a file, - for standard input, or the id that foil ask printed (0x and 64 digits)',
-    )
-  }
-}
-
-function standardInput(): Promise<string> {
-  return Input.text('-', { bytesMax: Params.receiptFileBytesMax, what: 'one receipt or transcript' })
-}
-
-function tooLong(name: string): Failure {
-  return new Failure(
-    `${name} is longer than ${Params.receiptFileBytesMax} bytes`,
-    'give one receipt or transcript',
-  )
-}
-
-function parse(text: string, name: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    throw new Failure(`${name} is not JSON`, 'give a receipt or transcript as JSON')
-  }
 }

@@ -1,0 +1,155 @@
+import { resolve } from 'node:path'
+import { confirm, isCancel } from '@clack/prompts'
+import { connectWallet, type Inclusions, Time } from '@counterfoil/chain'
+import { type Bytes, Claim, Network } from '@counterfoil/protocol'
+import { Demand } from '@counterfoil/sdk'
+import { Secrets } from '@counterfoil/testnet'
+import { Command } from 'commander'
+import { type ExitCode, exitCodes, Failure } from '../Failure.ts'
+import * as Funds from '../Funds.ts'
+import * as Home from '../Home.ts'
+import * as ReceiptSource from '../ReceiptSource.ts'
+import { action, type Setting } from '../Setting.ts'
+import { amount } from '../Slip.ts'
+
+type Options = { readonly yes?: boolean; readonly wait?: boolean; readonly network?: string }
+
+const help = `
+Every claim must stand in its provider's batch of that epoch. Where verify finds one that does not, a demand with a bond makes the
+provider show it in time: then the bond is the provider's, and the proof is kept with the receipt. Where nobody answers, the fault
+is recorded, the provider's stake stays where it is, and the bond comes back. Run again for the same receipt it says where the
+demand stands, and ends what is over. The account is this home's own (keys/demand.key); on a development chain gas and coins are
+made, elsewhere the command says what to send to it.
+Exit codes: 0 demanded or answered, 3 nobody answered in time.`
+
+export function demand(): Command {
+  return new Command('demand')
+    .description("demand with a bond that the provider's batch shows a claim")
+    .argument('<file|-|id>', 'a file, standard input, or the id of a receipt that is kept here')
+    .option('-y, --yes', 'put down the bond without asking')
+    .option('--wait', 'until it is answered, or its time is over')
+    .option('--network <file>', "the receipt's network; left out, this home's")
+    .addHelpText('after', help)
+    .action(action<Options, [string]>(run))
+}
+
+async function run(setting: Setting, options: Options, source: string): Promise<ExitCode> {
+  const { home, folder, terminal } = setting
+  const found = await ReceiptSource.read(setting, source)
+  const { claim } = found.receipt
+  const network =
+    options.network === undefined ? Home.network(home) : Home.readNetwork(resolve(folder, options.network))
+  if (claim.domain !== Network.domain(network))
+    throw new Failure(
+      `receipt ${claim.request} is of network ${claim.domain}, not of ${network.name}`,
+      'name its own with --network <network.json>',
+    )
+  const asked = { setting, network, found, privateKey: Secrets.privateKey(Home.paths.keys(home), 'demand') }
+  const made = (await Demand.find(network, found.receipt)) ?? (await make(asked, options.yes === true))
+  if (!terminal.json) tell(setting, claim, made)
+  const state = options.wait ? await Demand.outcome(network, found.receipt) : made.state
+  return end(asked, { ...made, state })
+}
+
+type Asked = {
+  readonly setting: Setting
+  readonly network: Network.Network
+  readonly found: ReceiptSource.Found
+  readonly privateKey: Bytes.Hex
+}
+
+/** Puts the bond down, once this person has seen what it is. */
+async function make(
+  { setting, network, found, privateKey }: Asked,
+  yes: boolean,
+): Promise<Inclusions.Demand> {
+  const { terminal } = setting
+  const { receipt } = found
+  const { claim } = receipt
+  const { bond, answerSeconds, from, until, now, batch } = await Demand.terms(network, receipt)
+  if (batch === 'shown')
+    throw new Failure(
+      `the receipt already holds the proof that its batch shows claim ${Claim.id(claim)}`,
+      `nothing is to be demanded; see it with: foil verify ${claim.request} --least committed`,
+    )
+  if (now < from)
+    throw new Failure(
+      `the batch of epoch ${claim.epoch} is due at ${at(from)}, in ${from - now} s`,
+      `demand it then: foil demand ${claim.request}`,
+    )
+  if (now > until)
+    throw new Failure(
+      `claims of epoch ${claim.epoch} could be demanded until ${at(until)}`,
+      'nothing can be done: leaves may be forgotten by now',
+    )
+  terminal.print(`  claim     ${Claim.id(claim)} of provider ${claim.provider}`)
+  terminal.print(
+    `  batch     epoch ${claim.epoch} of key ${claim.keyId}: ${batch === 'posted' ? 'posted, this claim not shown' : `not posted, due since ${at(from)}`}`,
+  )
+  terminal.print(`  bond      ${amount(bond)}: the provider's if it shows the claim, back if it does not`)
+  terminal.print(`  answer    within ${answerSeconds} s`)
+  await agree(setting, yes, bond)
+  const wallet = connectWallet(network, privateKey)
+  await Funds.demand(wallet, bond)
+  return Demand.make(network, { receipt, privateKey })
+}
+
+async function agree({ terminal }: Setting, yes: boolean, bond: bigint): Promise<void> {
+  if (yes) return
+  if (terminal.json || !process.stdin.isTTY || !process.stdout.isTTY)
+    throw new Failure(
+      `a demand puts down ${amount(bond)}, and nobody can be asked here`,
+      'add --yes',
+      exitCodes.usage,
+    )
+  const answer = await confirm({ message: 'Demand it?', initialValue: false })
+  if (isCancel(answer) || !answer) throw new Failure('nothing was demanded', 'answer yes, or add --yes')
+}
+
+function tell({ terminal }: Setting, claim: Claim.Claim, { by, answerBy, state }: Inclusions.Demand): void {
+  terminal.print(`  demanded  by ${by}, to be answered by ${at(answerBy)}`)
+  if (state === 'open') terminal.note(terminal.dim(`foil demand ${claim.request} --wait tells how it ends`))
+}
+
+/** What can be done once a demand is over: the proof is kept, the fault recorded, the bond taken back. */
+async function end(
+  { setting: { home, terminal }, network, found, privateKey }: Asked,
+  demand: Inclusions.Demand,
+): Promise<ExitCode> {
+  const { receipt, transcript } = found
+  const wallet = connectWallet(network, privateKey)
+  let { state } = demand
+  let collected = 0n
+  if (state === 'open' && (await Time.now(wallet)) > demand.answerBy) {
+    await Funds.demand(wallet, 0n)
+    await Demand.fail(network, { receipt, privateKey })
+    state = 'failed'
+  }
+  if (state === 'failed') collected = await Demand.collect(network, privateKey)
+  const proved = state === 'answered' ? await Demand.prove(network, receipt) : receipt
+  if (transcript && proved !== receipt) Home.keepTranscript(home, { ...transcript, receipt: proved })
+  if (terminal.json)
+    terminal.document({
+      ...{
+        receipt: receipt.claim.request,
+        claimId: Claim.id(receipt.claim),
+        provider: receipt.claim.provider,
+      },
+      ...{ demand: { ...demand, state }, collected, evidence: proved.evidence },
+    })
+  else if (state === 'answered')
+    terminal.print(
+      `  answered  the batch shows the claim; see it with: foil verify ${receipt.claim.request} --least committed`,
+    )
+  else if (state === 'failed') {
+    terminal.print(
+      `  failed    nobody answered: the fault of ${receipt.claim.provider} is recorded, its stake is held`,
+    )
+    if (collected > 0n) terminal.print(`  bond      ${amount(collected)} came back`)
+  }
+  return state === 'failed' ? exitCodes.policyNotMet : exitCodes.ok
+}
+
+function at(seconds: number): string {
+  return `${new Date(seconds * 1000).toISOString().slice(0, 19)}Z`
+}
