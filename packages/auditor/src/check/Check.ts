@@ -22,18 +22,25 @@ export type Options = {
   readonly requests?: number
   readonly maxTokens?: number
   readonly onProgress?: (progress: Progress) => void
+  /** Ends the check with what was counted until then; the question under way is given up. */
   readonly signal?: AbortSignal
 }
 
-export type Progress = { readonly asked: number; readonly counted: number; readonly evidence: number }
+export type Progress = {
+  readonly asked: number
+  readonly counted: number
+  /** How far the evidence has come on its way to each outcome, from 0 to 1, counted in bits. */
+  readonly progress: Judgement.Progress
+  readonly seconds: number
+}
 
 /** What became of a request that was not counted. */
 export type Uncounted = FailureReason | Unusable | 'not-scorable'
 
 export type Result = {
   readonly outcome: 'consistent' | 'not-consistent' | 'cannot-tell'
-  /** Why it cannot be told: `undecided` when all requests are spent, otherwise what the API did instead of answering. */
-  readonly reason?: 'undecided' | Uncounted
+  /** Why it cannot be told: all requests are spent, the caller stopped it, or what the API did instead of answering. */
+  readonly reason?: 'undecided' | 'stopped' | Uncounted
   /** Last words of the API, where it gave an error. */
   readonly detail?: string
   readonly judgement: Judgement.Judgement
@@ -75,13 +82,24 @@ export async function run(options: Options, reference: Scorer, ports: Ports): Pr
   const observations: Observation[] = []
   const uncounted: Partial<Record<Uncounted, number>> = {}
   const cost = { promptTokens: 0, outputTokens: 0 }
-  let stopped: { readonly reason: Uncounted; readonly detail?: string } | undefined
+  let stopped: { readonly reason: 'stopped' | Uncounted; readonly detail?: string } | undefined
   let uselessInARow = 0
   let judgement = Judgement.of(observations)
 
   for (let asked = 0; asked < requests && !judgement.outcome && !stopped; asked += 1) {
-    onProgress?.({ asked, counted: observations.length, evidence: judgement.evidence })
-    const found = await ask({ api, reference, ports, maxTokens, signal })
+    onProgress?.({
+      asked,
+      counted: observations.length,
+      progress: Judgement.progress(judgement),
+      seconds: (ports.clock() - startedMs) / 1_000,
+    })
+    const found = await ask({ api, reference, ports, maxTokens, signal }).catch((error: unknown) => {
+      if (!signal?.aborted) throw error
+    })
+    if (!found) {
+      stopped = { reason: 'stopped' }
+      break
+    }
     cost.promptTokens += found.promptTokens
     cost.outputTokens += found.outputTokens
     if (found.observation) {

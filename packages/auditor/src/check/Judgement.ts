@@ -46,6 +46,23 @@ export function of(observations: readonly Observation[]): Judgement {
   return { outcome: decide(evidence, standings), evidence, signals: standings }
 }
 
+export type Progress = { readonly consistent: number; readonly notConsistent: number }
+
+/**
+ * How far the evidence has come on its way to each outcome: 0 at the start, 1 when it is reached, on a logarithmic scale.
+ * @example Judgement.progress(Judgement.of([])) // { consistent: 0, notConsistent: 0 }
+ */
+export function progress({ evidence, signals: standings }: Judgement): Progress {
+  const way = (value: number, goal: number) => Math.min(1, Math.max(0, Math.log(value) / Math.log(goal)))
+  const needed = standings.filter(
+    ({ signal, answers }) => !(isOptional(signal) && answers < Params.optionalAnswersMin),
+  )
+  return {
+    consistent: Math.min(...needed.map(({ evidenceFor }) => way(evidenceFor, 1 / Params.falseAllClear))),
+    notConsistent: way(evidence, 1 / Params.evidenceError),
+  }
+}
+
 function decide(evidence: number, standings: readonly Standing[]): Judgement['outcome'] {
   if (evidence >= 1 / Params.evidenceError) return 'not-consistent'
   const isClear = standings.every(

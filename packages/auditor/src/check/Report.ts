@@ -108,6 +108,7 @@ function summaryOf(result: Result, { url, model, reference }: Subject): string {
 
 const reasons: Readonly<Record<NonNullable<Result['reason']>, string>> = {
   undecided: 'all requests are spent and the evidence does not suffice; allow more with --requests',
+  stopped: 'it was stopped before the evidence sufficed',
   unauthorized: 'the API refuses the key',
   'not-found': 'the API knows no such address or model',
   refused: 'the API refuses the request',

@@ -65,6 +65,22 @@ describe('run', () => {
     expect(result).toMatchObject({ outcome: 'cannot-tell', reason: 'undecided', cost: { requests: 3 } })
   })
 
+  test('stopped by its caller: what was counted until then is told', async () => {
+    const stop = new AbortController()
+    const seen: Check.Progress[] = []
+    const { result } = await run(() => completion('Hi', usage), {
+      signal: stop.signal,
+      onProgress: (progress) => {
+        seen.push(progress)
+        if (progress.asked === 5) stop.abort()
+      },
+    })
+    expect(result).toMatchObject({ outcome: 'cannot-tell', reason: 'stopped', uncounted: {} })
+    expect(result.observations).toHaveLength(5)
+    expect(seen.map(({ counted }) => counted)).toEqual([0, 1, 2, 3, 4, 5])
+    expect(seen.at(-1)?.progress.consistent).toBeGreaterThanOrEqual(0)
+  })
+
   test.each<[string, () => Response, Check.Uncounted]>([
     ['empty answers', () => completion(''), 'empty'],
     ['a rate limit', () => failure(429, 'slow'), 'rate-limited'],

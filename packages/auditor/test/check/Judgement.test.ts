@@ -96,3 +96,19 @@ describe('of', () => {
     expect(found.logprobs).toEqual({ low: 0, high: 1 })
   })
 })
+
+describe('progress', () => {
+  test('from nothing to one, towards what the answers say', () => {
+    const at = (observations: readonly Observation[]) => Judgement.progress(Judgement.of(observations))
+    expect(at([])).toEqual({ consistent: 0, notConsistent: 0 })
+    const bad = at([greedy(9, 9, 9, 9, 9)])
+    expect(bad.consistent).toBe(0)
+    expect(bad.notConsistent).toBeGreaterThan(0)
+    expect(bad.notConsistent).toBeLessThan(1)
+    const good = at(many(20, greedy(), sampled(0)))
+    expect(good.notConsistent).toBe(0)
+    expect(good.consistent).toBeGreaterThan(0)
+    expect(at(many(200, greedy(), sampled(0)))).toMatchObject({ consistent: 1 })
+    expect(at(many(200, greedy(9, 9, 9, 9, 9)))).toMatchObject({ notConsistent: 1 })
+  })
+})
