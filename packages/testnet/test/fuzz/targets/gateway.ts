@@ -1,0 +1,213 @@
+import { randomBytes } from 'node:crypto'
+import { Bytes, ChatRequest, Job, Refusal } from '@counterfoil/protocol'
+import fc from 'fast-check'
+import * as Databases from '../../../../gateway/test/Database.ts'
+import * as Fixture from '../../../../gateway/test/Fixture.ts'
+import * as Http from '../Http.ts'
+import * as Json from '../Json.ts'
+import { BrokenError, cases, type Target, type Trial, trial } from '../Target.ts'
+
+// The gateway's two doors over a real database, with a provider that is a fake (its codecs, keys and socket are not).
+
+const digest: Bytes.Hex = `0x${'ab'.repeat(32)}`
+const address: Bytes.Hex = `0x${'cd'.repeat(20)}`
+const balance = 1_000_000_000_000n
+
+const chat = {
+  model: 'test-model',
+  messages: [
+    { role: 'system', content: 'Be brief.' },
+    { role: 'user', content: [{ type: 'text', text: 'Größe? 🦊' }], name: 'ada' },
+  ],
+  ...{
+    max_tokens: 16,
+    temperature: 0.5,
+    top_p: 0.9,
+    seed: -7,
+    stop: ['END'],
+    logprobs: true,
+    top_logprobs: 2,
+  },
+  ...{
+    stream: true,
+    stream_options: { include_usage: true },
+    user: 'u',
+    n: 1,
+    tools: [],
+    tool_choice: 'auto',
+  },
+}
+const plain = { model: 'test-model', messages: Fixture.messages, max_completion_tokens: 8 }
+
+const ways: readonly Http.Way[] = [
+  ...[chat, plain, plain].map((body) => ({ method: 'POST', path: '/v1/chat/completions', body })),
+  ...[
+    ...[
+      '/v1/models',
+      '/v1/models/test-model',
+      `/v1/models/${digest}`,
+      `/v1/receipts/${digest}`,
+      '/v1/network',
+    ],
+    ...['/v1/providers', '/v1/histories', `/v1/histories/${address}/${digest}`, '/v1/commitments'],
+    ...[
+      '/v1/commitments/0',
+      '/v1/commitments/999999999999999',
+      `/v1/bundles/${digest}`,
+      `/v1/calibrations/${digest}`,
+    ],
+    ...['/healthz', '/v1/embeddings'],
+  ].map((path) => ({ method: 'GET', path })),
+]
+
+type Stored = { readonly receipts: number; readonly requests: number; readonly amount: bigint }
+
+async function open(): Promise<Trial> {
+  const databases = await Databases.start()
+  const world = await Fixture.create(await databases.fresh(), {
+    balance,
+    limits: { keepAliveMs: 1_000 },
+    admin: { host: '127.0.0.1', port: 0, token: 'x'.repeat(32) },
+  })
+  const { url } = world.gateway
+  const headers = [
+    ['authorization', `Bearer ${world.key}`],
+    ['content-type', 'application/json'],
+  ] as const
+  let taken = 0
+  let before = await stored()
+
+  async function stored(): Promise<Stored> {
+    const [row] = await databases.query(
+      world.databaseUrl,
+      `select (select count(*) from receipts)::int as receipts, (select count(*) from requests)::int as requests,
+              (select coalesce(sum(amount), 0) from receipts)::text as amount`,
+    )
+    return {
+      receipts: Number(row?.receipts),
+      requests: Number(row?.requests),
+      amount: BigInt(String(row?.amount)),
+    }
+  }
+
+  async function ask(request: Http.Request) {
+    const answer = await Http.send(url, Http.encode(request), true)
+    const outcome = Http.judge(answer, request.method)
+    if (outcome === 'accepted' && answer?.headers.has('x-receipt-id')) taken += 1
+    return outcome
+  }
+
+  const inputs = fc.oneof(
+    { arbitrary: cases(Http.requests(ways, headers), ask), weight: 9 },
+    {
+      arbitrary: cases(Http.tampered(ways, headers), async (bytes) => {
+        const answer = await Http.send(url, bytes, false)
+        // Whoever closed its side may have been answered, and is charged, without reading a word of it.
+        taken += 1
+        return Http.judgeRaw(answer)
+      }),
+      weight: 1,
+    },
+  )
+  return {
+    cases: inputs.map((one) => ({ ...one, shown: Http.shown(one.shown) })),
+    async settle() {
+      const good = await world.chat({ max_tokens: 2 })
+      if (good.status !== 200)
+        throw new BrokenError(`a good request is answered with ${good.status} afterwards`)
+      await good.text()
+      taken += 1
+      const now = await stored()
+      if (now.receipts - before.receipts > taken)
+        throw new BrokenError(`${now.receipts - before.receipts} answers were stored, ${taken} were given`)
+      before = now
+      taken = 0
+      for (const { jobs, vouchers, cancelled, claims } of world.providers) {
+        jobs.length = 0
+        vouchers.length = 0
+        cancelled.length = 0
+        for (const [id, { state }] of claims) if (state !== 'unpaid') claims.delete(id)
+      }
+    },
+    async finish() {
+      // A gateway that stops gives back what it had leased.
+      await world.restart()
+      const { amount } = await stored()
+      const left = await world.balance()
+      if (left.balance !== balance - amount || left.reserved !== 0n)
+        throw new BrokenError(
+          `the balance is ${left.balance} with ${left.reserved} reserved, receipts come to ${amount} of ${balance}`,
+        )
+    },
+    async close() {
+      await world.close()
+      await databases.close()
+    },
+  }
+}
+
+export const gateway: readonly Target[] = [
+  {
+    name: 'job request',
+    weight: 80,
+    open: () =>
+      trial(Json.mutated([chat, plain]), (body) => {
+        const derived = ChatRequest.toJob(body, { model: digest, nonce: digest })
+        if (!derived.ok) {
+          const { code, message } = derived.refusal
+          if (!Refusal.isCode(code) || message.length > 4_096)
+            throw new BrokenError(`${code}: ${message.length}`)
+          return 'refused'
+        }
+        if (Job.digest(Job.decode(derived.job), digest) !== Job.digest(derived.job, digest))
+          throw new BrokenError('the job is not its own decoding')
+        return 'accepted'
+      }),
+  },
+  { name: 'gateway, public', weight: 15, open },
+  {
+    name: 'gateway, admin',
+    weight: 5,
+    async open() {
+      const databases = await Databases.start()
+      const token = Bytes.toHex(randomBytes(16))
+      const world = await Fixture.create(await databases.fresh(), {
+        admin: { host: '127.0.0.1', port: 0, token },
+      })
+      const url = world.gateway.adminUrl ?? ''
+      const headers = [['authorization', `Bearer ${token}`]] as const
+      const doors = [{ method: 'GET', path: '/metrics' }, ...ways]
+      const inputs = fc.oneof(
+        {
+          arbitrary: cases(Http.requests(doors, headers), async (request) => {
+            const answer = await Http.send(url, Http.encode(request), true)
+            const outcome = Http.judge(answer, request.method)
+            const presented = request.headers.findLast(([name]) => name === 'authorization')?.[1]
+            if (outcome === 'accepted' && presented !== `Bearer ${token}`)
+              throw new BrokenError(`the operator's door opened to ${presented}`)
+            return outcome
+          }),
+          weight: 9,
+        },
+        {
+          arbitrary: cases(Http.tampered(doors, headers), async (bytes) => {
+            return Http.judgeRaw(await Http.send(url, bytes, false))
+          }),
+          weight: 1,
+        },
+      )
+      return {
+        cases: inputs.map((one) => ({ ...one, shown: Http.shown(one.shown) })),
+        async settle() {
+          const good = await fetch(`${url}/metrics`, { headers: { authorization: `Bearer ${token}` } })
+          if (!good.ok) throw new BrokenError(`metrics are answered with ${good.status} afterwards`)
+          await good.text()
+        },
+        async close() {
+          await world.close()
+          await databases.close()
+        },
+      }
+    },
+  },
+]
