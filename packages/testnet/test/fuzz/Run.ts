@@ -25,7 +25,13 @@ export function run(
     seed,
     silentMs = Params.silentMs,
     module = new URL('fuzzChild.ts', import.meta.url),
-  }: { readonly seed: number; readonly silentMs?: number; readonly module?: URL },
+    onRow = () => {},
+  }: {
+    readonly seed: number
+    readonly silentMs?: number
+    readonly module?: URL
+    readonly onRow?: (row: Fuzz.Row) => void
+  },
 ): Promise<readonly Fuzz.Row[]> {
   const path = fileURLToPath(module)
   const child = fork(path, [JSON.stringify(list), `${seed}`], {
@@ -48,7 +54,10 @@ export function run(
       clearTimeout(timer)
       timer = silence()
       if ('at' in message) at = message.at
-      else rows.push(message.row)
+      else {
+        rows.push(message.row)
+        onRow(message.row)
+      }
     })
     child.on('exit', (code, signal) => {
       clearTimeout(timer)

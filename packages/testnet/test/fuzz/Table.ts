@@ -2,29 +2,27 @@ import type { Row } from './Fuzz.ts'
 
 /** Rows as a table for people, with their sums. */
 export function of(rows: readonly Row[]): string {
-  const sum = (of: (row: Row) => number) => rows.reduce((total, row) => total + of(row), 0)
-  const line = (cells: readonly string[]) =>
-    cells.map((cell, i) => (i === 0 ? cell.padEnd(30) : cell.padStart(11))).join('')
-  const number = (value: number) => value.toLocaleString('en')
-  const lines = rows.map((row) =>
-    line([
-      ...[row.target, number(row.cases), number(row.accepted), number(row.refused)],
-      ...[`${row.findings.length}`, row.seconds.toFixed(1), (row.growthBytes / 1_048_576).toFixed(0)],
-    ]),
-  )
-  const total = line([
-    ...['all', number(sum((row) => row.cases)), number(sum((row) => row.accepted))],
-    ...[number(sum((row) => row.refused)), `${sum((row) => row.findings.length)}`],
-    ...[
-      sum((row) => row.seconds).toFixed(1),
-      (Math.max(0, ...rows.map((row) => row.growthBytes)) / 1_048_576).toFixed(0),
-    ],
-  ])
-  return [head(), ...lines, total].join('\n')
-
-  function head(): string {
-    return line(['target', 'cases', 'accepted', 'refused', 'findings', 'seconds', 'grown MiB'])
+  const sum = (field: 'cases' | 'accepted' | 'refused' | 'seconds') =>
+    rows.reduce((total, row) => total + row[field], 0)
+  const total: Row = {
+    ...{ target: 'all', cases: sum('cases'), accepted: sum('accepted'), refused: sum('refused') },
+    ...{ findings: rows.flatMap((row) => row.findings), seconds: sum('seconds') },
+    growthBytes: Math.max(0, ...rows.map((row) => row.growthBytes)),
   }
+  const head = cells(['target', 'cases', 'accepted', 'refused', 'findings', 'seconds', 'grown MiB'])
+  return [head, ...[...rows, total].map(line)].join('\n')
+}
+
+export function line(row: Row): string {
+  const number = (value: number) => value.toLocaleString('en')
+  return cells([
+    ...[row.target, number(row.cases), number(row.accepted), number(row.refused)],
+    ...[`${row.findings.length}`, row.seconds.toFixed(1), (row.growthBytes / 1_048_576).toFixed(0)],
+  ])
+}
+
+function cells(texts: readonly string[]): string {
+  return texts.map((text, i) => (i === 0 ? text.padEnd(30) : text.padStart(11))).join('')
 }
 
 /** What was found, each with what it takes to see it again. */

@@ -29,10 +29,11 @@ if (values.list) {
   const targets = all.filter(({ name }) => values.only.length === 0 || values.only.includes(name))
   const rows: Fuzz.Row[] = []
   process.stderr.write(`seed ${seed}\n`)
-  // A process for each target: what one leaves in memory is not the next one's.
-  for (const share of Run.shares(targets, cases)) {
-    rows.push(...(await Run.run([share], { seed })))
-    process.stderr.write(`${share[0]}: ${rows.at(-1)?.findings.length} findings\n`)
+  // One process does all of them; where a target takes it down, or hangs, the next goes on behind that one.
+  for (let left = Run.shares(targets, cases); left.length > 0; ) {
+    const done = await Run.run(left, { seed, onRow: (row) => process.stderr.write(`${Table.line(row)}\n`) })
+    rows.push(...done)
+    left = left.slice(done.length)
   }
   process.stdout.write(`${Table.of(rows)}\n`)
   if (rows.some((row) => row.findings.length > 0)) {

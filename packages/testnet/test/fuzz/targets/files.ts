@@ -127,7 +127,7 @@ export const files: readonly Target[] = [
       return trial(
         fc.tuple(
           input.filter((json) => !isCostly(json)),
-          fc.constantFrom(passphrase, 'wrong', '', undefined),
+          fc.constantFrom(passphrase, passphrase, passphrase, 'wrong', undefined),
         ),
         ([json, given]) => {
           const file = Json.stringify(json)
