@@ -8,7 +8,7 @@ export const migrations: Record<string, Migration> = {
   '0002_ledger': { up: ledger },
   '0003_audits': { up: Audits.up },
   '0004_retention': { up: retention },
-  '0005_transcripts': { up: transcripts },
+  '0006_transcripts': { up: transcripts },
 }
 
 async function start(db: Kysely<unknown>): Promise<void> {

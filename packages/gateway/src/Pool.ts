@@ -1,5 +1,6 @@
 import type { PostgresDialectConfig } from 'kysely'
 import pg from 'pg'
+import * as Prepared from './ledger/Prepared.ts'
 import * as Params from './Params.ts'
 
 type Pool = Exclude<PostgresDialectConfig['pool'], (...args: never) => unknown>
@@ -32,7 +33,8 @@ export function create(url: string, { timeoutMs }: { readonly timeoutMs: number 
       const query = async (text: string, values: readonly unknown[]): Promise<unknown> => {
         if (lost !== undefined) throw lost
         try {
-          return await client.query(text, [...values])
+          const name = Prepared.nameOf(text)
+          return await client.query({ text, values: [...values], ...(name !== undefined && { name }) })
         } catch (error) {
           // What the server said itself leaves the connection as good as it was.
           if (!(error instanceof pg.DatabaseError)) lost = error

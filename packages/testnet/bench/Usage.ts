@@ -47,7 +47,7 @@ export function below(pid: number): readonly number[] {
 /** Resident memory in bytes. `proportional` counts shared pages by their share, so that sums are right; Linux only. */
 export type Memory = { readonly resident: number; readonly proportional?: number }
 
-/** Of a process alone, or of several together. */
+/** Of a process alone, or of several together; those that have ended meanwhile hold nothing. */
 export function memory(pids: readonly number[]): Memory {
   const each = pids.map(memoryOf)
   const proportional = each.reduce((sum, one) => sum + (one.proportional ?? Number.NaN), 0)
@@ -59,13 +59,18 @@ export function memory(pids: readonly number[]): Memory {
 
 function memoryOf(pid: number): Memory {
   const rollup = `/proc/${pid}/smaps_rollup`
-  if (!existsSync(rollup)) {
-    const kilobytes = execFileSync('ps', ['-o', 'rss=', '-p', String(pid)], { encoding: 'utf8' })
-    return { resident: Number(kilobytes) * 1024 }
+  if (hasProc) {
+    try {
+      const text = readFileSync(rollup, 'utf8')
+      const field = (name: string) =>
+        Number(new RegExp(`^${name}:\\s+(\\d+) kB$`, 'm').exec(text)?.[1]) * 1024
+      return { resident: field('Rss'), proportional: field('Pss') }
+    } catch {
+      return { resident: 0, proportional: 0 }
+    }
   }
-  const text = readFileSync(rollup, 'utf8')
-  const field = (name: string) => Number(new RegExp(`^${name}:\\s+(\\d+) kB$`, 'm').exec(text)?.[1]) * 1024
-  return { resident: field('Rss'), proportional: field('Pss') }
+  const kilobytes = execFileSync('ps', ['-o', 'rss=', '-p', String(pid)], { encoding: 'utf8' })
+  return { resident: Number(kilobytes) * 1024 }
 }
 
 /** `[[dd-]hh:]mm:ss[.cc]` as ps prints it; 0 where the process has ended. */

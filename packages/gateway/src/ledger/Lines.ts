@@ -16,9 +16,13 @@ export async function begin(
   owner: bigint,
   items: readonly Begin[],
 ): Promise<readonly (bigint | undefined)[]> {
-  const column = <T>(pick: (item: Begin) => T) => items.map(pick)
-  const { rows } = await database.executeQuery(
-    CompiledQuery.raw<{ id: bigint; request: string }>(beginText, [
+  // A caller may send a request twice at once. Each would have its attempt here, of which only one is ever ended.
+  const firsts = new Map<string, Begin>()
+  for (const item of items) if (!firsts.has(item.entry.request)) firsts.set(item.entry.request, item)
+  const sent = [...firsts.values()]
+  const column = <T>(pick: (item: Begin) => T) => sent.map(pick)
+  const { rows } = await database.executeQuery<{ id: bigint; request: string }>(
+    CompiledQuery.raw(beginText, [
       column(({ entry }) => entry.request),
       column(({ entry }) => entry.keyId),
       column(({ entry }) => entry.idempotencyKey ?? null),
@@ -38,7 +42,9 @@ export async function begin(
     ]),
   )
   const ids = new Map(rows.map(({ id, request }) => [request, id]))
-  return items.map(({ entry }) => ids.get(entry.request))
+  return items.map((item) =>
+    firsts.get(item.entry.request) === item ? ids.get(item.entry.request) : undefined,
+  )
 }
 
 export type Accept = { readonly acceptance: Acceptance; readonly keyId: string; readonly lease: bigint }
@@ -51,8 +57,8 @@ export async function accept(
 ): Promise<readonly boolean[]> {
   const receipts = items.map(({ keyId, acceptance }) => Journal.receipt(keyId, acceptance))
   const column = <T>(pick: (receipt: (typeof receipts)[number]) => T) => receipts.map(pick)
-  const { rows } = await database.executeQuery(
-    CompiledQuery.raw<{ request: string }>(acceptText, [
+  const { rows } = await database.executeQuery<{ request: string }>(
+    CompiledQuery.raw(acceptText, [
       column(({ request }) => request),
       items.map(({ acceptance }) => acceptance.attemptId),
       items.map(({ lease }) => lease),

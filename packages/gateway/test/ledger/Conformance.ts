@@ -49,6 +49,23 @@ export function conform(name: string, open: (options: Options) => Ledger.Ledger)
     ) => of.accept({ attemptId, transcript: Books.transcript(request, amount) })
     const failed = (attemptId: bigint) => ({ attemptId, state: 'failed', reason: 'it broke' }) as const
 
+    test('a request that is sent several times at once is begun once', async () => {
+      const entry = Books.entry(books.keyId)
+      // The first goes by itself; those that come meanwhile go together.
+      const results = await Promise.all(
+        [Books.entry(books.keyId), entry, entry, entry].map((one) => ledger.begin(one, Books.attempt(10n))),
+      )
+      expect(results.map(({ kind }) => kind).sort()).toEqual(['begun', 'begun', 'known', 'known'])
+      expect(
+        await books.query(`select request from attempts where request = '${entry.request}'`),
+      ).toHaveLength(1)
+      const [begunOne] = results.slice(1).flatMap((one) => (one.kind === 'begun' ? [one] : []))
+      await accept({ request: entry.request, attemptId: begunOne?.attemptId ?? 0n }, 5n)
+      expect(await books.balance()).toEqual({ balance: 995n, reserved: 10n })
+      // Nothing is left over in what the ledger counts by itself.
+      expect(ledger.holdings().held).toBeLessThanOrEqual(10n)
+    })
+
     test('holds the worst case, spends what the claim says, frees the rest', async () => {
       const one = await begun(300n)
       expect(await books.balance()).toEqual({ balance: 1_000n, reserved: 300n })
