@@ -65,11 +65,17 @@ export const offersFreshMs = 60_000
 export const ageSeconds = 10
 export const publicSeconds = 60
 
-/** Request line and headers together. */
-export const headerBytesMax = 16_384
-export const headersTimeoutMs = 10_000
-export const requestTimeoutMs = 30_000
-export const connectionsMax = 256
+/** What the door bears of whoever comes: nothing is sent here but headers. */
+export const doorLimits = {
+  headerBytesMax: 16_384,
+  headersMs: 10_000,
+  requestMs: 30_000,
+  keepAliveMs: 65_000,
+  stallMs: 30_000,
+  connectionsMax: 256,
+  /** Of one address: an eighth. */
+  connectionsPerAddressMax: 32,
+} as const
 /** Requests of one address in a minute: a gateway asks for a dozen pages an epoch. Addresses that are remembered. */
 export const requestsPerMinuteMax = 600
 export const addressesMax = 10_000

@@ -101,6 +101,12 @@ export function internalError(log: Log, route: string, error: unknown) {
     'a request failed by our own fault',
   )
 }
+export function acceptFailed(log: Log, error: Error) {
+  log.error(
+    { event: 'accept-failed', err: text(error) },
+    'a connection was not accepted: raise the limit of open files',
+  )
+}
 export function roundFailed(log: Log, doing: string, error: unknown) {
   log.warn({ event: 'round-failed', doing, err: text(error) }, 'this part of the round is tried again')
 }

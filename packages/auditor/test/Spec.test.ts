@@ -41,10 +41,10 @@ test('faults, variables, languages and limits are those of the code', () => {
 test('limits of the door, of attempts and of models are those of the code', () => {
   const english = (value: number) => value.toLocaleString('en')
   for (const said of [
-    `${Params.headerBytesMax / 1024} KiB of request line and headers`,
+    `${Params.doorLimits.headerBytesMax / 1024} KiB of request line and headers`,
     `${Params.requestsPerMinuteMax} requests of one address in a minute`,
-    `${Params.connectionsMax} connections`,
-    `${Params.headersTimeoutMs / 1000} s for headers and ${Params.requestTimeoutMs / 1000} s for a request`,
+    `${Params.doorLimits.connectionsMax} connections`,
+    `${Params.doorLimits.headersMs / 1000} s for headers and ${Params.doorLimits.requestMs / 1000} s for a request`,
     `at most ${Params.commitmentsPageMax}`,
     `${Params.modelsMax} models at most`,
     `\`AUDITOR_MODEL_BYTES_MAX\` | ${english(Params.modelBytesMax)}`,

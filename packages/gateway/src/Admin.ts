@@ -1,10 +1,11 @@
 import { createHash, timingSafeEqual } from 'node:crypto'
 import { once } from 'node:events'
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { Door } from '@counterfoil/http'
 import { Refusal } from '@counterfoil/protocol'
+import type { Events } from './events.ts'
 import * as Http from './Http.ts'
-import * as Malformed from './Malformed.ts'
 import type { Metrics } from './Metrics.ts'
 import * as Params from './Params.ts'
 
@@ -13,20 +14,30 @@ export type Admin = AsyncDisposable & { readonly url: string }
 
 export type Options = { readonly host: string; readonly port: number; readonly token: string }
 
+type Through = { readonly metrics: Metrics; readonly limits: Params.Limits; readonly events: Events }
+
 /**
  * `GET /metrics` with `authorization: Bearer <token>`.
- * @example await using admin = await Admin.listen({ host: '127.0.0.1', port: 9402, token }, metrics)
+ * @example await using admin = await Admin.listen({ host: '127.0.0.1', port: 9402, token }, { metrics, limits, events })
  */
-export async function listen({ host, port, token }: Options, metrics: Metrics): Promise<Admin> {
+export async function listen(
+  { host, port, token }: Options,
+  { metrics, limits, events }: Through,
+): Promise<Admin> {
   const expected = digest(token)
-  const server = createServer(
-    { maxHeaderSize: Params.headerBytesMax, headersTimeout: 10_000, requestTimeout: 10_000 },
-    (request, response) => {
-      answer(request, response).catch(() => response.destroy())
+  const server = Door.create(
+    {
+      limits: {
+        ...{ headerBytesMax: Params.headerBytesMax, headersMs: Params.adminMs, requestMs: Params.adminMs },
+        ...{ keepAliveMs: limits.keepAliveMs, stallMs: limits.callerStallMs },
+        connectionsMax: Params.adminConnectionsMax,
+        connectionsPerAddressMax: Params.adminConnectionsMax,
+      },
+      handlesEach: 1,
+      onAcceptError: events.acceptFailed,
     },
+    answer,
   )
-  server.maxConnections = Params.adminConnectionsMax
-  Malformed.attach(server)
 
   async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     // Before anything else: who has no token does not learn what there is.

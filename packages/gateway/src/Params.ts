@@ -12,6 +12,10 @@ export const limits = {
   callerStallMs: 30_000,
   /** Bytes waiting for a slow caller before we stop reading from the provider: some thousand tokens. */
   callerBufferBytesMax: 262_144,
+  /** Sockets in all; those above it are closed at once. Fewer where the process may not open as many files. */
+  connectionsMax: 10_000,
+  /** Sockets of one address; a tenth, so that ten addresses are needed to fill the door. */
+  connectionsPerAddressMax: 1_000,
   /** A provider's plain answers: offers, tokens, vouchers. */
   providerAnswerMs: 10_000,
   /** From sending a job to its first event: queueing and prefill of a long prompt on a slow machine. */
@@ -74,8 +78,8 @@ export type Limits = { readonly [K in keyof typeof limits]: number }
 export const bodyBytesMax = 1_048_576
 /** Header block; Node's own default. */
 export const headerBytesMax = 16_384
-/** Sockets in all; those above it are closed at once. */
-export const connectionsMax = 10_000
+/** The operator's door: nothing of it is long. */
+export const adminMs = 10_000
 /** Sockets at the operator's door: a few scrapers. */
 export const adminConnectionsMax = 16
 /** Characters of the operator's token, at least: 128 bits in hexadecimal. */

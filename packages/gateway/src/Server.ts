@@ -1,7 +1,7 @@
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { Body, Door } from '@counterfoil/http'
 import * as Http from './Http.ts'
-import * as Malformed from './Malformed.ts'
 import * as Params from './Params.ts'
 import * as Reply from './Reply.ts'
 import * as audits from './routes/audits.ts'
@@ -75,18 +75,15 @@ export async function listen(
   { host, port }: { readonly host: string; readonly port: number },
 ): Promise<{ readonly server: Server; readonly url: string }> {
   const { limits } = context
-  const server = createServer(
+  const server = Door.create(
     {
-      maxHeaderSize: Params.headerBytesMax,
-      headersTimeout: limits.headersMs,
-      requestTimeout: limits.requestMs,
-      keepAliveTimeout: limits.keepAliveMs,
-      connectionsCheckingInterval: Math.min(1_000, limits.headersMs),
+      limits: { ...limits, headerBytesMax: Params.headerBytesMax, stallMs: limits.callerStallMs },
+      // A caller's connection comes to one to a provider.
+      handlesEach: 2,
+      onAcceptError: context.events.acceptFailed,
     },
-    (request, response) => void serve(context, request, response),
+    (request, response) => serve(context, request, response),
   )
-  server.maxConnections = Params.connectionsMax
-  Malformed.attach(server)
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject)
     server.listen(port, host, resolve)
@@ -105,8 +102,8 @@ async function serve(context: Context, request: IncomingMessage, response: Serve
     }
     await dispatch(context, request, response)
   } catch (error) {
-    if (error instanceof Http.LeftError || response.headersSent) {
-      if (!(error instanceof Http.LeftError)) context.events.crashed(error)
+    if (error instanceof Body.GoneError || response.headersSent) {
+      if (!(error instanceof Body.GoneError)) context.events.crashed(error)
       response.destroy()
       return
     }

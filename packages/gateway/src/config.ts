@@ -84,6 +84,12 @@ const schema = z.object({
     .min(1)
     .max(3_650)
     .default(Params.limits.retentionMs / 86_400_000),
+  GATEWAY_CONNECTIONS_PER_ADDRESS: z.coerce
+    .number({ error: 'must be a number of connections from 1 to 10000' })
+    .int()
+    .min(1)
+    .max(Params.limits.connectionsMax)
+    .default(Params.limits.connectionsPerAddressMax),
   LOG_LEVEL: z.enum(levels, { error: `must be one of ${levels.join(', ')}` }).default('info'),
 })
 
@@ -119,7 +125,11 @@ export function fromEnvironment(environment: NodeJS.ProcessEnv = process.env): C
     }),
     channels: values.GATEWAY_CHANNELS.filter((one) => Bytes.isHex(one)),
     logLevel: values.LOG_LEVEL,
-    limits: { ...Params.limits, retentionMs: values.GATEWAY_RETENTION_DAYS * 86_400_000 },
+    limits: {
+      ...Params.limits,
+      retentionMs: values.GATEWAY_RETENTION_DAYS * 86_400_000,
+      connectionsPerAddressMax: values.GATEWAY_CONNECTIONS_PER_ADDRESS,
+    },
     trust: {
       auditors:
         values.GATEWAY_AUDITORS_FILE === undefined

@@ -104,6 +104,8 @@ export function create(log: Logger, metrics: Metrics) {
       log.info(at, 'pruned'),
     databaseAway: (error: unknown) => log.error({ reason: reasonOf(error) }, 'database away'),
     chainAway: (error: unknown) => log.warn({ reason: reasonOf(error) }, 'chain away'),
+    /** No handle was left for a connection that came: raise the process's limit of open files. */
+    acceptFailed: (error: Error) => log.error({ reason: reasonOf(error) }, 'connection not accepted'),
     /** Work in the background failed in a way that nobody planned for; it is tried again at its next turn. */
     backgroundFailed: (what: string, error: unknown) => log.error({ err: error }, `${what} failed`),
     /** A bug of ours. */

@@ -149,7 +149,7 @@ export async function create(config: Config, ports: Ports): Promise<Gateway> {
     ledger: ledger.holdings,
     running: occupancy.count,
   })
-  const admin = config.admin && (await Admin.listen(config.admin, metrics))
+  const admin = config.admin && (await Admin.listen(config.admin, { metrics, limits, events }))
   const { server, url } = await Server.listen(context, config)
   events.listening(url)
 

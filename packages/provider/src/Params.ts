@@ -1,17 +1,22 @@
 // Every limit of this room with its reason; units stand last in the name.
 
-/** Request line and headers together; ours are below 1 kB. */
-export const headerBytesMax = 16_384
-/** A client that needs longer for its headers is stalling. */
-export const headersTimeoutMs = 10_000
-/** Whole request with its body: 2 MiB at 0.6 Mbit/s. */
-export const requestTimeoutMs = 30_000
-/** A refused body is read and dropped this long, so that its sender reads why; then the connection is closed. */
-export const lingerMs = 2_000
-/** Idle connections are kept for the payers' pools. */
-export const keepAliveTimeoutMs = 65_000
-/** Open sockets: each costs some 20 kB. */
-export const connectionsMax = 1024
+/** What the door bears of whoever comes. */
+export const doorLimits = {
+  /** Request line and headers together; ours are below 1 kB. */
+  headerBytesMax: 16_384,
+  /** A client that needs longer for its headers is stalling. */
+  headersMs: 10_000,
+  /** Whole request with its body: 2 MiB at 0.6 Mbit/s. */
+  requestMs: 30_000,
+  /** Idle connections are kept for the payers' pools. */
+  keepAliveMs: 65_000,
+  /** A client that takes nothing of its answer for this long has gone. */
+  stallMs: 30_000,
+  /** Open sockets: each costs some 20 kB. */
+  connectionsMax: 1024,
+  /** … of one address: a gateway has a pool of 128 for each of its channels here. */
+  connectionsPerAddressMax: 512,
+} as const
 /** A job is at most 1 MiB in canonical form; JSON may spell it longer. */
 export const jobBodyBytesMax = 2 * 1_048_576
 /** 4,096 claims accepted and as many refused, each with a reason of up to 1 kB. */

@@ -157,6 +157,12 @@ export function internalError(log: Log, route: string, error: unknown) {
     'a request failed by our own fault',
   )
 }
+export function acceptFailed(log: Log, error: Error) {
+  log.error(
+    { event: 'accept-failed', err: text(error) },
+    'a connection was not accepted: raise the limit of open files',
+  )
+}
 export function stopped(log: Log) {
   log.info({ event: 'stopped' }, 'provider stopped')
 }

@@ -180,7 +180,7 @@ describe('raw sockets', () => {
   })
 
   test('headers past the limit get 431', async () => {
-    const header = `x: ${'y'.repeat(Params.headerBytesMax)}`
+    const header = `x: ${'y'.repeat(Params.doorLimits.headerBytesMax)}`
     expect(await raw(`GET /v1/offers HTTP/1.1\r\nhost: a\r\n${header}\r\n\r\n`)).toMatch(/^HTTP\/1\.1 431 /)
   })
 

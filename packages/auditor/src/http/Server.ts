@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
-import type { Socket } from 'node:net'
+import type { IncomingMessage, Server, ServerResponse } from 'node:http'
+import { Door } from '@counterfoil/http'
 import { Refusal } from '@counterfoil/protocol'
 import type { Auditor } from '../Auditor.ts'
 import * as events from '../events.ts'
@@ -22,52 +22,13 @@ export function create(auditor: Auditor): Server {
     visits.set(address, count)
     return count > Params.requestsPerMinuteMax
   }
-  const server = createServer(
+  return Door.create(
     {
-      maxHeaderSize: Params.headerBytesMax,
-      headersTimeout: Params.headersTimeoutMs,
-      requestTimeout: Params.requestTimeoutMs,
-      connectionsCheckingInterval: Params.headersTimeoutMs / 2,
-      noDelay: true,
+      limits: Params.doorLimits,
+      handlesEach: 1,
+      onAcceptError: (error) => events.acceptFailed(auditor.log, error),
     },
-    (request, response) => {
-      void serve(auditor, request, response, isTooMany)
-    },
-  )
-  server.maxConnections = Params.connectionsMax
-  server.on('clientError', onClientError)
-  // Node's own answer to an expectation other than 100-continue has no body.
-  server.on('checkExpectation', (_, response) => {
-    response.setHeader('connection', 'close')
-    Reply.refusal(
-      response,
-      Refusal.of('invalid_value', 'Expect can only be 100-continue; leave it out.', 'expect'),
-    )
-  })
-  return server
-}
-
-const clientErrors: Readonly<Record<string, { readonly status: string; readonly message: string }>> = {
-  HPE_HEADER_OVERFLOW: {
-    status: '431 Request Header Fields Too Large',
-    message: `The request line and headers have more than ${Params.headerBytesMax} bytes.`,
-  },
-  ERR_HTTP_REQUEST_TIMEOUT: {
-    status: '408 Request Timeout',
-    message: `The request was not here within ${Params.requestTimeoutMs} ms.`,
-  },
-}
-
-/** What is no HTTP at all still gets an answer in our shape. */
-function onClientError(error: NodeJS.ErrnoException, socket: Socket): void {
-  if (!socket.writable || error.code === 'ECONNRESET') return void socket.destroy()
-  const { status, message } = clientErrors[error.code ?? ''] ?? {
-    status: '400 Bad Request',
-    message: 'The request is not valid HTTP/1.1.',
-  }
-  const body = JSON.stringify(Refusal.toOpenAi(Refusal.of('invalid_value', message)))
-  socket.end(
-    `HTTP/1.1 ${status}\r\ncontent-type: application/json\r\ncontent-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n\r\n${body}`,
+    (request, response) => serve(auditor, request, response, isTooMany),
   )
 }
 
@@ -79,8 +40,6 @@ async function serve(
 ): Promise<void> {
   const [path = '', query = ''] = (request.url ?? '').split('?', 2)
   const name = `${request.method} ${path.replace(/0x[0-9a-f]+/g, ':hex')}`
-  request.on('error', () => {})
-  response.on('error', () => {})
   response.setHeader('cache-control', 'no-store')
   response.setHeader('access-control-allow-origin', '*')
   try {

@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import { Body } from '@counterfoil/http'
 import { type Bytes, ChatRequest, Job, Nonce, Refusal, Transcript } from '@counterfoil/protocol'
 import * as PolicyHeader from '../audit/PolicyHeader.ts'
 import type * as Completion from '../Completion.ts'
@@ -18,7 +19,7 @@ export async function post(
   request: IncomingMessage,
   response: ServerResponse,
 ): Promise<void> {
-  const body = await Http.readJson(request)
+  const body = await Body.json(request, Params.bodyBytesMax)
   const reason = context.unavailable()
   if (reason !== undefined) throw Http.refused('unavailable', reason)
   const { ask, transport } = await derive(context, keyId, request, body)

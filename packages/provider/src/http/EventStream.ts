@@ -56,11 +56,11 @@ export class EventStream {
     return !this.#gone
   }
 
-  /** The last event. It may be large, so it waits for the reader as long as the reader keeps reading. */
+  /** The last event. It may be large, so it waits for the reader as long as the reader keeps reading: the door looks after that. */
   end(event: string, data: unknown): void {
     if (!this.isOpen) return
-    if (!this.#response.write(`event: ${event}\ndata: ${JSON.stringify(data)}\n\n`)) this.#watch()
-    this.#response.end()
+    this.#calm()
+    this.#response.end(`event: ${event}\ndata: ${JSON.stringify(data)}\n\n`)
   }
 
   #watch(): void {

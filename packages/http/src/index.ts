@@ -1,0 +1,4 @@
+export * as Body from './Body.ts'
+export * as Door from './Door.ts'
+export * as Params from './Params.ts'
+export * as Reply from './Reply.ts'
