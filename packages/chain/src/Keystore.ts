@@ -19,6 +19,13 @@ const hex = (bytes: number) => (value: unknown, at: string) => {
   return hexToBytes(text)
 }
 
+const exactly = (bytes: number) => (value: unknown, at: string) => {
+  const found = hex(bytes)(value, at)
+  if (found.length !== bytes)
+    throw new Decode.DecodeError('length', at, found.length, `must have ${bytes} bytes`)
+  return found
+}
+
 /** scrypt's N is a power of two (RFC 7914, section 2). */
 const cost: Decode.Reader<number> = (value, at) => {
   const n = Decode.integer(2, Params.scryptCostMax)(value, at)
@@ -43,11 +50,11 @@ const read = Decode.object(
       checksum: Decode.object({
         function: Decode.literal('sha256'),
         params: Decode.object({}),
-        message: hex(32),
+        message: exactly(32),
       }),
       cipher: Decode.object({
         function: Decode.literal('aes-128-ctr'),
-        params: Decode.object({ iv: hex(16) }),
+        params: Decode.object({ iv: exactly(16) }),
         message: hex(Params.secretBytesMax),
       }),
     }),

@@ -75,6 +75,8 @@ test.each<[string, string, string]>([
   ['text that is no JSON', '{"crypto":', 'syntax'],
   ['a cost that is no power of two', changed({ n: 3 }), 'range'],
   ['a cost that is no number', changed({ n: '2' }), 'type'],
+  ['no iv', edited('cipher', { params: { iv: '' } }), 'length'],
+  ['half a checksum', edited('checksum', { message: '00'.repeat(16) }), 'length'],
 ])('%s is refused by a name, before anything is computed', (_, text, code) => {
   expect(() => Keystore.open(text, 'x')).toThrow(expect.objectContaining({ name: 'DecodeError', code }))
 })
@@ -98,4 +100,9 @@ function changed(params: Readonly<Record<string, unknown>>): string {
     ...foreign,
     crypto: { ...crypto, kdf: { ...kdf, params: { ...kdf.params, ...params } } },
   })
+}
+
+function edited(part: 'cipher' | 'checksum', change: Readonly<Record<string, unknown>>): string {
+  const { crypto } = foreign
+  return JSON.stringify({ ...foreign, crypto: { ...crypto, [part]: { ...crypto[part], ...change } } })
 }
