@@ -37,6 +37,17 @@ export function toJson(audits: Audits): unknown {
  */
 export function fromJson(value: unknown): Audits {
   const { schema: _, stakes, ...rest } = read(value, '$')
+  stakes.forEach(({ stakes: of }, i) => {
+    of.forEach(({ auditor }, j) => {
+      if (of.findIndex((one) => one.auditor === auditor) !== j)
+        throw new Decode.DecodeError(
+          'duplicate',
+          `$.stakes[${i}].stakes[${j}].auditor`,
+          auditor,
+          'stands twice',
+        )
+    })
+  })
   return {
     ...rest,
     stakes: stakes.map(({ fromCommit, stakes: of }) => ({

@@ -83,6 +83,10 @@ test.each<[string, (saved: Record<string, unknown>) => Record<string, unknown>]>
   ['an unknown field', (saved) => ({ ...saved, met: true })],
   ['a poisoned calibration', (saved) => ({ ...saved, calibration: { ...calibration, mu0: 9_000 } })],
   ['no stakes', (saved) => ({ ...saved, stakes: [{ fromCommit: 0 }] })],
+  [
+    'two stakes of one auditor',
+    (saved) => ({ ...saved, stakes: [{ fromCommit: 0, stakes: Array(2).fill({ auditor, stake: 1 }) }] }),
+  ],
   ['no machine', (saved) => ({ ...saved, machinesMin: 0 })],
 ])('saved audits with %s are refused', (_, change) => {
   const saved = SavedAudits.toJson(found(Bytes.zero32, auditor, 2, 0)) as Record<string, unknown>
