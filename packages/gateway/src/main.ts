@@ -1,3 +1,4 @@
+import { flushCompileCache } from 'node:module'
 import { pino } from 'pino'
 import * as ChainView from './ChainView.ts'
 import * as Clock from './Clock.ts'
@@ -35,6 +36,8 @@ async function main(): Promise<void> {
     log,
   })
   process.send?.({ ready: true, url: gateway.url, adminUrl: gateway.adminUrl })
+  // Now, because who is killed leaves nothing at its end; where NODE_COMPILE_CACHE is not set this does nothing.
+  flushCompileCache()
 }
 
 main().catch((error: unknown) => {

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto'
+import { flushCompileCache } from 'node:module'
 import { Llama } from '@counterfoil/engines'
 import { Store } from '@counterfoil/models'
 import pino from 'pino'
@@ -34,6 +35,8 @@ async function main(config: DaemonConfig, log: pino.Logger): Promise<void> {
     log,
   })
   process.send?.({ ready: true, url: service.url })
+  // Now, because who is killed leaves nothing at its end; where NODE_COMPILE_CACHE is not set this does nothing.
+  flushCompileCache()
   await stop
 }
 

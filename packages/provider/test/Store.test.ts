@@ -178,6 +178,30 @@ describe('claims', () => {
     Store.close(store)
   })
 
+  test('what each job and each start asks reads no row that it does not need, however many there are', () => {
+    const store = Store.open(dir)
+    Claims.exposure(store, channel)
+    Claims.unpaid(store, channel, 1)
+    Batches.seal(store, keyId, 1n)
+    // A plan is of a statement as it was prepared, so these are the very texts that ran.
+    const plans = new Map(
+      [...store.statements.keys()].map((text) => [
+        text,
+        store.db
+          .prepare(`EXPLAIN QUERY PLAN ${text}`)
+          .all(...Array.from({ length: text.split('?').length - 1 }, () => null))
+          .map(({ detail }) => String(detail))
+          .join('; '),
+      ]),
+    )
+    const planOf = (part: string) => [...plans].find(([text]) => text.includes(part))?.[1]
+    expect(planOf('sum(amount)')).toContain('COVERING INDEX claims_owed')
+    expect(planOf('max(sequence) + 1')).toContain('COVERING INDEX claims_epoch')
+    expect(planOf('ORDER BY rowid LIMIT')).toContain('INDEX claims_unpaid')
+    expect(planOf('ORDER BY rowid LIMIT')).not.toContain('TEMP B-TREE')
+    Store.close(store)
+  })
+
   test('one request on one channel has one claim', () => {
     const store = Store.open(dir)
     const first = end({ sequence: 0n, epoch: 0n })

@@ -13,6 +13,7 @@ export const inherited: Readonly<Record<string, string>> = Object.fromEntries(
     'COUNTERFOIL_HOME',
     'XDG_CACHE_HOME',
     'LOG_LEVEL',
+    'NODE_COMPILE_CACHE',
     'COUNTERFOIL_PASSPHRASE_FILE',
   ].flatMap((name) => {
     const value = process.env[name]

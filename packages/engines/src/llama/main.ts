@@ -1,3 +1,4 @@
+import { flushCompileCache } from 'node:module'
 import type * as Message from './Message.ts'
 import { load } from './Model.ts'
 import { Worker } from './Worker.ts'
@@ -38,6 +39,8 @@ async function start(options: Message.Load): Promise<void> {
     const model = await load(options)
     worker = new Worker(model, emit)
     send({ type: 'ready', ready: model.ready })
+    // It is always killed; where NODE_COMPILE_CACHE is not set this does nothing.
+    flushCompileCache()
   } catch (error) {
     send({ type: 'loadFailed', message: error instanceof Error ? error.message : String(error) })
   }
