@@ -173,7 +173,7 @@ export function toRows(marks: readonly Mark[], how: string): readonly Row.Row[] 
 }
 
 /** Least squares; per hour. */
-export function slope(marks: readonly Mark[], value: (mark: Mark) => number | undefined): number {
+function slope(marks: readonly Mark[], value: (mark: Mark) => number | undefined): number {
   const points = marks.map((mark) => ({ x: mark.minute / 60, y: value(mark) ?? 0 }))
   const mean = (pick: (point: { x: number; y: number }) => number) =>
     points.reduce((sum, point) => sum + pick(point), 0) / points.length
