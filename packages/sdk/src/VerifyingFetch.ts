@@ -106,6 +106,9 @@ async function complete(setting: Setting, request: Request, init?: RequestInit):
   // What fails here is the connection's failure, as without us: clients know it and may try again.
   const response = await setting.send(request.url, { ...init, method: 'POST', headers, body, signal })
   if (!response.ok) return response
+  // Some other statuses of success forbid a body, and none of them is an answer (RFC 9110, 15.3).
+  if (response.status !== 200)
+    return refused(new PolicyError(`the gateway answers with status ${response.status}, an answer has 200`))
   const settle = (answer: Answer.Answer) => settled(setting, { network, gateway, question, answer, response })
   if (question.stream) return stream(response, settle, () => left.abort())
   try {

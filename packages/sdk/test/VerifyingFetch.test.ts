@@ -58,6 +58,20 @@ const ways = [
   ['whole', whole],
 ] as const
 
+test.each([201, 204, 205])(
+  'status %i is a success without an answer: refused, streamed or whole',
+  async (status) => {
+    for (const [, ask] of ways) {
+      const odd: typeof fetch = async (input, init) =>
+        /completions$/.test(`${input}`) ? new Response(null, { status }) : fetch(input, init)
+      const { gateway, client } = await setUp({}, { fetch: odd })
+      await using _gateway = gateway
+      const { status: told, message } = await refusal(ask(client))
+      expect([told, message]).toEqual([502, expect.stringContaining(`status ${status}`)])
+    }
+  },
+)
+
 describe.each(ways)('an honest answer, %s', (_, ask) => {
   test('arrives, and its report holds `signed`', async () => {
     const { gateway, client, reports } = await setUp()
