@@ -1,4 +1,5 @@
 import type { Target } from '../Target.ts'
+import { answers } from './answers.ts'
 import { auditor } from './auditor.ts'
 import { files } from './files.ts'
 import { gateway } from './gateway.ts'
@@ -14,6 +15,7 @@ export const all: readonly Target[] = [
   ...layouts,
   ...proofs,
   ...streams,
+  ...answers,
   ...files,
   ...gateway,
   ...provider,

@@ -122,8 +122,8 @@ export const files: readonly Target[] = [
     name: 'keystore',
     weight: 20,
     open() {
-      const text = CheapKeystore.of(Buffer.from(secret), passphrase)
-      const input = Json.mutated([text, CheapKeystore.of(Uint8Array.of(0xff), passphrase)])
+      const honest = CheapKeystore.of(Buffer.from(secret), passphrase)
+      const input = Json.mutated([honest, CheapKeystore.of(Uint8Array.of(0xff), passphrase)])
       return trial(
         fc.tuple(
           input.filter((json) => !isCostly(json)),
@@ -133,7 +133,10 @@ export const files: readonly Target[] = [
           const file = Json.stringify(json)
           try {
             const opened = Keystore.open(file, given)
-            if (Keystore.is(file) && opened !== secret) throw new BrokenError('it opened to another secret')
+            // EIP-2335's checksum leaves out the iv: with another one it opens to what is no key.
+            const { iv } = Object(Object(Object(Object(json).crypto).cipher).params)
+            if (Keystore.is(file) && opened !== secret && iv === honest.crypto.cipher.params.iv)
+              throw new BrokenError('it opened to another secret')
             return Keystore.is(file) ? 'accepted' : 'refused'
           } catch (error) {
             const isOwn =
