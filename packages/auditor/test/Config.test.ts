@@ -1,6 +1,8 @@
+import { randomBytes } from 'node:crypto'
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { Keystore } from '@counterfoil/chain'
 import { defaultModel } from '@counterfoil/models'
 import { Calibration, ModelManifest } from '@counterfoil/protocol'
 import { afterAll, expect, test } from 'vitest'
@@ -63,6 +65,28 @@ test('readers are kept as hashes, models come from a file', () => {
   })
   expect(config.readers).toEqual([expect.stringMatching(/^[0-9a-f]{64}$/)])
   expect(config.sourced).toEqual([defaultModel])
+})
+
+test('an encrypted key is opened with the first line of the passphrase file, and with nothing else', () => {
+  const secret = `0x${'22'.repeat(32)}`
+  const key = file('encrypted', Keystore.encrypt(secret, 'open sesame', randomBytes))
+  const withKey = { ...env, AUDITOR_KEY_FILE: key, AUDITOR_CALIBRATIONS: join(dir, 'calibrations') }
+  const passphrase = (text: string, mode = 0o600) => ({
+    ...withKey,
+    COUNTERFOIL_PASSPHRASE_FILE: file(`passphrase-${text.length}-${mode}`, text, mode),
+  })
+  expect(load(passphrase('open sesame\nand a second line\n')).privateKey).toBe(secret)
+  for (const [from, name] of [
+    [withKey, 'AUDITOR_KEY_FILE'],
+    [passphrase('open barley'), 'AUDITOR_KEY_FILE'],
+    [passphrase('open sesame', 0o644), 'COUNTERFOIL_PASSPHRASE_FILE'],
+    [{ ...withKey, COUNTERFOIL_PASSPHRASE_FILE: join(dir, 'nowhere') }, 'COUNTERFOIL_PASSPHRASE_FILE'],
+  ] as const) {
+    const loading = () => load(from)
+    expect(loading).toThrow(ConfigError)
+    expect(loading).toThrow(name)
+    expect(loading).not.toThrow(secret)
+  }
 })
 
 test.each([

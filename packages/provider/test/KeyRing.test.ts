@@ -1,4 +1,4 @@
-import { cpSync, existsSync, mkdtempSync, rmSync } from 'node:fs'
+import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { ProviderHttp } from '@counterfoil/protocol'
@@ -46,6 +46,25 @@ test('well before its end a key is replaced; jobs under the old offer are still 
   await fixture.restart()
   expect(fixture.service.keyId).toBe(next)
   expect((await claim()).sequence).toBe(BigInt(Params.sequenceBlock))
+})
+
+test('a key that is made where a passphrase is given lies encrypted, and signs on after a restart with it only', async () => {
+  await fixture.restart({ passphrase: 'open sesame' })
+  fixture.chain.keys.set(fixture.key.keyId, second() + Params.keyRenewSeconds - 10)
+  await fixture.service.renew()
+  const next = fixture.service.keyId
+  expect(next).not.toBe(fixture.key.keyId)
+  const path = join(fixture.dir, 'receipt-keys', `${next}.pem`)
+  const text = readFileSync(path, 'utf8')
+  expect(text).not.toContain('PRIVATE KEY')
+  expect(JSON.parse(text)).toMatchObject({ crypto: { kdf: { function: 'scrypt' } }, version: 4 })
+  expect(statSync(path).mode & 0o077).toBe(0)
+  await fixture.restart({ passphrase: 'open sesame' })
+  expect(await claim()).toMatchObject({ keyId: next })
+  await expect(fixture.restart({ passphrase: 'open barley' })).rejects.toThrow(/passphrase/)
+  await expect(fixture.start()).rejects.toThrow(/passphrase/)
+  await fixture.start({ passphrase: 'open sesame' })
+  expect(fixture.service.keyId).toBe(next)
 })
 
 test('a revoked key is replaced; while the chain is away it goes on, and past its end nothing is offered', async () => {
