@@ -1,6 +1,5 @@
 import { assertHistory, RecheckError, type Retraced, retrace } from '@counterfoil/auditor'
 import { Audits, connect, Keys, Time } from '@counterfoil/chain'
-import { defaultModel } from '@counterfoil/models'
 import {
   AuditPage,
   AuditParams,
@@ -15,15 +14,21 @@ import * as Beacon from './Beacon.ts'
 import { Failure } from './Failure.ts'
 import * as Input from './Input.ts'
 import * as Params from './Params.ts'
+import * as Quantization from './Quantization.ts'
 
 // What can be rechecked, read from where an auditor serves it; the chain says what it must show.
 
 /** One process as it was found again. */
-export type Process = Retraced & { readonly calibration: Bytes.Hex; readonly standing: Calibration.Standing }
+export type Process = Retraced & {
+  readonly calibration: Bytes.Hex
+  /** Of the model, by its manifest; empty where nobody shows that. */
+  readonly quantization: string
+  readonly standing: Calibration.Standing
+}
 
 /** What a source stands for: one bundle, or the processes of a history and the bundles of its audits. */
 export async function read(
-  network: Network.Network,
+  { home, network }: { readonly home: string; readonly network: Network.Network },
   source: string,
   token: string | undefined,
 ): Promise<{
@@ -45,7 +50,7 @@ export async function read(
   if (claims.length === 0)
     throw new Failure(`${source} has no opened audit`, 'look again later: the public sees audits a day late')
   return {
-    processes: await retraceAll(network, { base, histories: all, get }),
+    processes: await retraceAll(network, { home, base, histories: all, get }),
     bundles: bundlesOf(base, claims, get),
   }
 }
@@ -70,10 +75,16 @@ async function ifThere(text: Promise<string>): Promise<string | undefined> {
 async function retraceAll(
   network: Network.Network,
   {
+    home,
     base,
     histories,
     get,
-  }: { readonly base: string; readonly histories: readonly History.History[]; readonly get: Get },
+  }: {
+    readonly home: string
+    readonly base: string
+    readonly histories: readonly History.History[]
+    readonly get: Get
+  },
 ): Promise<readonly Process[]> {
   const chain = connect(network)
   const beacon = Beacon.of(network)
@@ -110,9 +121,9 @@ async function retraceAll(
       },
     )
     assertHistory(history, retraced)
-    const { quantization } = defaultModel.manifest
+    const quantization = await Quantization.of(home, network, history)
     const standing = Calibration.standing(calibration, { quantization, machinesMin: 1 })
-    processes.push({ ...retraced, calibration: history.calibration, standing })
+    processes.push({ ...retraced, calibration: history.calibration, quantization, standing })
   }
   return processes
 }

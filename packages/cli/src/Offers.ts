@@ -28,7 +28,7 @@ async function ask(chain: Chain, provider: Providers.Provider): Promise<Seller> 
     for (const signed of offers) {
       const fault = await faultOf(chain, provider, signed)
       if (fault !== undefined) return { ...provider, standing: 'faulty', reason: fault, offers: good }
-      good.push({ offer: signed.offer, name: await nameOf(provider, signed.offer.model) })
+      good.push({ offer: signed.offer, name: (await manifestOf(provider, signed.offer.model))?.name })
     }
     if (provider.exitsAt !== undefined) return { ...provider, standing: 'leaving', offers: good }
     return good.length > 0
@@ -57,13 +57,16 @@ async function faultOf(
   return isSigned ? undefined : `an offer is not signed by key ${offer.keyId}`
 }
 
-/** The model's label by the provider's manifest, believed only where its digest is the offer's. */
-async function nameOf({ endpoint }: Providers.Provider, model: Bytes.Hex): Promise<string | undefined> {
+/** A model's manifest as a provider shows it, believed only where its digest is the model's id. */
+export async function manifestOf(
+  { endpoint }: Pick<Providers.Provider, 'endpoint'>,
+  model: Bytes.Hex,
+): Promise<ModelManifest.ModelManifest | undefined> {
   try {
     const manifest = ProviderHttp.readManifest(await get(endpoint, ProviderHttp.paths.manifest(model)), '$')
-    return ModelManifest.id(manifest) === model ? manifest.name : undefined
+    return ModelManifest.id(manifest) === model ? manifest : undefined
   } catch {
-    return undefined // A name is a courtesy: the id stands without it.
+    return undefined // A manifest is a courtesy: the id stands without it.
   }
 }
 

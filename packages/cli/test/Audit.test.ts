@@ -86,7 +86,7 @@ test('a history is retraced from the chain and each of its audits done again', a
   expect(outcome).toBe('confirmed')
   expect(audits.length).toBeGreaterThan(0)
   for (const audit of audits) expect(audit).toMatchObject({ outcome: 'confirmed', auditor: auditor.auditor })
-  expect(processes).toMatchObject([{ convictedAt: null, standing: { use: 'advise' } }])
+  expect(processes).toMatchObject([{ convictedAt: null, quantization: 'Q4_1', standing: { use: 'advise' } }])
   expect(processes[0].opened).toBe(audits.length)
 }, 180_000)
 

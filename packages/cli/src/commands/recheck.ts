@@ -53,7 +53,7 @@ async function run(setting: Setting, options: Options, source: string): Promise<
   })
   try {
     const token = await tokenOf(options, folder)
-    const { processes, bundles } = await AuditorSource.read(network, at(source, folder), token)
+    const { processes, bundles } = await AuditorSource.read({ home, network }, at(source, folder), token)
     for (const process of processes) showProcess(setting, process)
     const found: Rechecked[] = []
     let withheld = 0
@@ -127,14 +127,18 @@ function showProcess({ terminal }: Setting, process: AuditorSource.Process): voi
   )
   if (standing.use !== 'convict')
     terminal.print(`  ${standing.use === 'advise' ? 'advisory' : 'refused'}: ${standing.reason}`)
-  terminal.print(dim(`  calibration ${process.calibration}`))
+  const weights =
+    process.quantization === '' ? 'weights of unknown quantisation' : `weights in ${process.quantization}`
+  terminal.print(dim(`  calibration ${process.calibration}, ${weights}`))
 }
 
-function summary({ record, standing, commitments, entries, calibration }: AuditorSource.Process): unknown {
+function summary(process: AuditorSource.Process): unknown {
+  const { record, standing, commitments, entries, calibration, quantization } = process
   const opened = entries.filter(({ state }) => state === 'opened').length
   const { value, peak, convictedAt = null } = record
   return {
     calibration,
+    quantization,
     commitments,
     opened,
     sealed: entries.length - opened,
