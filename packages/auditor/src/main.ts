@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { connect, Drand, Prevrandao } from '@counterfoil/chain'
+import { LogSink } from '@counterfoil/http'
 import { Store } from '@counterfoil/models'
 import pino from 'pino'
 import { type DaemonConfig, load } from './config.ts'
@@ -35,7 +36,7 @@ async function main(config: DaemonConfig, log: pino.Logger): Promise<void> {
   await stop
 }
 
-const log = pino({ level: 'info', base: { daemon: 'auditor' } })
+const log = pino({ level: 'info', base: { daemon: 'auditor' } }, LogSink.create(1))
 try {
   const config = load()
   log.level = config.logLevel

@@ -1,4 +1,5 @@
 import { flushCompileCache } from 'node:module'
+import { LogSink } from '@counterfoil/http'
 import { pino } from 'pino'
 import * as ChainView from './ChainView.ts'
 import * as Clock from './Clock.ts'
@@ -9,7 +10,7 @@ import * as Service from './service.ts'
 
 async function main(): Promise<void> {
   const config = Config.fromEnvironment()
-  const log = pino({ level: config.logLevel })
+  const log = pino({ level: config.logLevel }, LogSink.create(1))
   let gateway: Service.Gateway | undefined
   let stopping = false
   const stop = () => {

@@ -12,3 +12,6 @@ export const checkMs = 1_000
 export const handlesReserved = 128
 /** A door is no door with less, whatever the machine allows. */
 export const connectionsMin = 8
+/** A pipe that is full is tried again so often, so far apart; then the line is dropped. */
+export const logTriesMax = 20
+export const logPauseMs = 5

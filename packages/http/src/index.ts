@@ -1,4 +1,5 @@
 export * as Body from './Body.ts'
 export * as Door from './Door.ts'
+export * as LogSink from './LogSink.ts'
 export * as Params from './Params.ts'
 export * as Reply from './Reply.ts'

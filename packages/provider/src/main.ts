@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { flushCompileCache } from 'node:module'
 import { Llama } from '@counterfoil/engines'
+import { LogSink } from '@counterfoil/http'
 import { Store } from '@counterfoil/models'
 import pino from 'pino'
 import { type DaemonConfig, load } from './config.ts'
@@ -49,7 +50,7 @@ async function assertWhole(models: Store.Store, model: DaemonConfig['model'], na
     )
 }
 
-const log = pino({ level: 'info', base: { daemon: 'provider' } })
+const log = pino({ level: 'info', base: { daemon: 'provider' } }, LogSink.create(1))
 try {
   const config = load()
   log.level = config.logLevel

@@ -9,6 +9,8 @@ export type Cut = {
   readonly url: string
   /** What is done with the next answers to jobs; undefined lets all through. */
   at: { readonly bytes: number; readonly manner: Manner } | undefined
+  /** Answers jobs in the provider's place. */
+  instead: ((socket: Socket) => void) | undefined
   /** The last whole answer to a job, as it would have gone through. */
   last: Buffer
   close(): Promise<void>
@@ -32,7 +34,10 @@ export async function create(target: string): Promise<Cut> {
       })
     }
     near.on('data', (chunk: Buffer) => {
-      if (chunk.subarray(0, 13).toString('latin1') === 'POST /v1/jobs') job = []
+      if (chunk.subarray(0, 13).toString('latin1') === 'POST /v1/jobs') {
+        if (self.instead) return self.instead(near)
+        job = []
+      }
       far.write(chunk)
     })
     far.on('data', (chunk: Buffer) => {
@@ -52,6 +57,7 @@ export async function create(target: string): Promise<Cut> {
   const self: Cut = {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     at: undefined,
+    instead: undefined,
     last: Buffer.alloc(0),
     async close() {
       server.close()
