@@ -202,5 +202,7 @@ function openedAt(entry: History.Entry): number {
 }
 
 function percent(share: number): string {
-  return ((share / ppm) * 100).toPrecision(2)
+  const value = (share / ppm) * 100
+  // Two digits of 100, or of 99.6, would read 1.0e+2.
+  return value < 99.5 ? value.toPrecision(2) : value.toFixed(0)
 }

@@ -264,6 +264,20 @@ describe("TrackRecord's window", () => {
 })
 
 describe('TrackRecord.judge', () => {
+  it('tells shares as people write them, those near the whole too', () => {
+    const message = (unopened: number) => {
+      const sealed = Array.from({ length: unopened }, (_, leaf) => ({
+        ...{ state: 'unopened' as const, commit: 900, auditor },
+        leaf,
+      }))
+      const found = judge(fold([...Audits.audits(zeros(12), { now }), ...sealed]))
+      return found.outcome === 'unknown' ? found.message : found.outcome
+    }
+    const messages = Array.from({ length: 300 }, (_, unopened) => message(unopened))
+    expect(messages.filter((one) => / gives 100 % of its answers falsely/.test(one))).not.toEqual([])
+    expect(messages.filter((one) => /\de\+/.test(one))).toEqual([])
+  })
+
   it('says unknown, never holds, where there is little, old or nothing', () => {
     const code = (record: TrackRecord.TrackRecord) => {
       const found = judge(record)
