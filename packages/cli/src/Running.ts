@@ -21,7 +21,7 @@ export async function stay(
   if ('running' in taken)
     throw new Failure(
       `process ${taken.running.pid} runs in ${home} already`,
-      'name another home with --home, or end that one with: foil down',
+      `name another home with --home, or end that one with: foil down --home ${home}`,
     )
   // Everything that starts is on a leash of this process: it may end at any moment.
   const interrupted = () => process.exit(130)

@@ -10,7 +10,7 @@ import {
   type ServicePorts,
   Weights,
 } from '@counterfoil/auditor'
-import { connect, connectWallet, Providers } from '@counterfoil/chain'
+import { connectWallet } from '@counterfoil/chain'
 import { defaultModel, Store } from '@counterfoil/models'
 import { Calibration } from '@counterfoil/protocol'
 import { Auditing, Secrets } from '@counterfoil/testnet'
@@ -19,6 +19,7 @@ import * as Auditors from '../Auditors.ts'
 import * as Beacon from '../Beacon.ts'
 import * as Connection from '../Connection.ts'
 import * as Funds from '../Funds.ts'
+import * as Offers from '../Offers.ts'
 import * as Option from '../Option.ts'
 import { action, type Setting } from '../Setting.ts'
 import type { Terminal } from '../Terminal.ts'
@@ -127,7 +128,9 @@ async function ownCalibrations({ home, network, model }: Connection.Connection):
   if (!Beacon.isDevelopment(network)) return dir
   // Made before it is judged by: an older one that is broken is told, not covered up.
   Calibrations.readFolder(dir)
-  const endpoints = (await Providers.list(connect(network))).map(({ endpoint }) => endpoint)
+  // Who has left or is away offers nothing, and must not keep the others from being audited.
+  const sellers = await Offers.sellers(network)
+  const endpoints = sellers.filter(({ offers }) => offers.length > 0).map(({ endpoint }) => endpoint)
   return Auditing.calibrations(home, { endpoints, model: model.id })
 }
 

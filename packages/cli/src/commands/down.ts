@@ -9,7 +9,7 @@ export function down(): Command {
       if (run) terminal.note(terminal.dim(`ending process ${run.pid}`))
       const stopped = await RunFile.signal(home)
       if (terminal.json) terminal.document({ home, stopped })
-      else terminal.print(stopped ? 'the network has ended' : `no network runs in ${home}`)
+      else terminal.print(stopped ? `what ran in ${home} has ended` : `nothing runs in ${home}`)
       return undefined
     }),
   )
