@@ -10,6 +10,7 @@ function marks(anHour: number): readonly Memory.Mark[] {
     return {
       minute: i * 5,
       answered: i,
+      refused: 0,
       daemons: { gateway: { resident: 2 * bytes, heap: bytes }, chain: { resident: bytes } },
     }
   })
