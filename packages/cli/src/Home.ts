@@ -29,7 +29,10 @@ export function keepTranscript(home: string, transcript: Transcript.Transcript):
 
 /** Ids of the receipts that are kept. */
 export function receiptIds(home: string): readonly Bytes.Hex[] {
-  const dir = paths.receipts(home)
+  return idsIn(paths.receipts(home))
+}
+
+function idsIn(dir: string): readonly Bytes.Hex[] {
   if (!existsSync(dir)) return []
   return readdirSync(dir)
     .map((name) => name.replace(/\.json$/, ''))
@@ -38,18 +41,27 @@ export function receiptIds(home: string): readonly Bytes.Hex[] {
 
 /** A kept transcript; undefined where its file is none: one damaged file must not hide the others. */
 export function transcript(home: string, id: Bytes.Hex): Transcript.Transcript | undefined {
+  return transcriptOf(paths.receipt(home, id))
+}
+
+function transcriptOf(path: string): Transcript.Transcript | undefined {
   try {
-    return Transcript.fromJson(JSON.parse(readFileSync(paths.receipt(home, id), 'utf8')))
+    return Transcript.fromJson(JSON.parse(readFileSync(path, 'utf8')))
   } catch {
     return undefined
   }
 }
 
 /** Everything that is kept, readable or not. */
-export function transcripts(
-  home: string,
+export function transcripts(home: string): ReturnType<typeof transcriptsIn> {
+  return transcriptsIn(paths.receipts(home))
+}
+
+/** As {@link transcripts}, of any folder. */
+export function transcriptsIn(
+  dir: string,
 ): readonly { readonly id: Bytes.Hex; readonly transcript: Transcript.Transcript | undefined }[] {
-  return receiptIds(home).map((id) => ({ id, transcript: transcript(home, id) }))
+  return idsIn(dir).map((id) => ({ id, transcript: transcriptOf(join(dir, `${id}.json`)) }))
 }
 
 /** The network of this home, as `up` wrote it. */

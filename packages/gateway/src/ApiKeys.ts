@@ -66,6 +66,12 @@ export async function ensure(
               .then(balance)
               .else(ref('api_keys.balance'))
               .end(),
+            granted: eb
+              .case()
+              .when('api_keys.balance', '<', balance / 2n)
+              .then(eb(eb('api_keys.granted', '+', balance), '-', ref('api_keys.balance')))
+              .else(ref('api_keys.granted'))
+              .end(),
           }))
           .where('api_keys.revoked_at', 'is', null),
       )
@@ -89,7 +95,7 @@ export async function credit(database: Database, keyId: string, amount: bigint):
     if (amount < 0n) await Lease.closeAll(tx, keyId)
     const updated = await tx
       .updateTable('api_keys')
-      .set(({ eb }) => ({ balance: eb('balance', '+', amount) }))
+      .set(({ eb }) => ({ balance: eb('balance', '+', amount), granted: eb('granted', '+', amount) }))
       .where('id', '=', keyId)
       .where(({ eb }) => eb(eb('balance', '+', amount), '>=', eb.ref('reserved')))
       .returning('id')
@@ -151,7 +157,7 @@ function row(key: string, name: string, balance: bigint) {
   if (name.length === 0 || name.length > Params.keyNameCharsMax || name.includes('\0'))
     throw new RangeError(`a key's name has 1 to ${Params.keyNameCharsMax} characters, got ${name.length}`)
   if (balance < 0n) throw new RangeError(`a balance is at least 0 micro-units, got ${balance}`)
-  return { hash: hash(key), name, balance, reserved: 0n, revoked_at: null }
+  return { hash: hash(key), name, balance, granted: balance, reserved: 0n, revoked_at: null }
 }
 
 // Plain SHA-256 is enough: a key has 256 random bits, so there is nothing to guess that a slow hash would protect.

@@ -16,6 +16,8 @@ export type ApiKeyRow = {
   readonly name: string
   readonly balance: bigint
   readonly reserved: bigint
+  /** What was ever put on it, less what was taken back: balance and receipts together, always. */
+  readonly granted: bigint
   readonly created_at: Created
   readonly revoked_at: Date | null
 }

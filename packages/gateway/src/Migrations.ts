@@ -8,6 +8,7 @@ export const migrations: Record<string, Migration> = {
   '0002_ledger': { up: ledger },
   '0003_audits': { up: Audits.up },
   '0004_retention': { up: retention },
+  '0005_granted': { up: granted },
   '0006_transcripts': { up: transcripts },
 }
 
@@ -139,4 +140,16 @@ async function retention(db: Kysely<unknown>): Promise<void> {
  */
 async function transcripts(db: Kysely<unknown>): Promise<void> {
   await sql`alter table receipts alter column transcript set storage external`.execute(db)
+}
+
+/** What was ever put on a key, beside what is left of it: the difference is what its receipts come to. */
+async function granted(db: Kysely<unknown>): Promise<void> {
+  for (const statement of [
+    sql`alter table api_keys add column granted int8`,
+    sql`update api_keys set granted = balance
+      - coalesce((select sum(spends.amount) from spends join leases on leases.id = lease where leases.key_id = api_keys.id and open), 0)
+      + coalesce((select sum(amount) from receipts where receipts.key_id = api_keys.id), 0)`,
+    sql`alter table api_keys alter column granted set not null`,
+  ])
+    await statement.execute(db)
 }

@@ -1,7 +1,10 @@
 import { request } from 'node:http'
 import { connect } from 'node:net'
+import { Migrator } from 'kysely/migration'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import * as ApiKeys from '../src/ApiKeys.ts'
+import * as Tables from '../src/Database.ts'
+import { migrations } from '../src/Migrations.ts'
 import * as NearMatches from '../src/NearMatches.ts'
 import * as Params from '../src/Params.ts'
 import * as Databases from './Database.ts'
@@ -157,11 +160,40 @@ describe('keys', () => {
     expect((await ApiKeys.credit(world.database, id, 5n)).balance).toBe(15n)
     expect((await ApiKeys.credit(world.database, id, -15n)).balance).toBe(0n)
     await expect(ApiKeys.credit(world.database, id, -1n)).rejects.toBeInstanceOf(ApiKeys.BalanceError)
+    await ApiKeys.credit(world.database, id, 3n)
+    const [after] = await databases.query(
+      world.databaseUrl,
+      `select granted, balance from api_keys where id = '${id}'`,
+    )
+    // The question above was asked without a job, so nothing was spent.
+    expect(Object.values(after ?? {}).map(String)).toEqual(['3', '3'])
     await ApiKeys.revoke(world.database, id)
     expect((await bearer(`Bearer ${key}`)).status).toBe(401)
     const unknown = '00000000-0000-0000-0000-000000000000'
     await expect(ApiKeys.revoke(world.database, unknown)).rejects.toBeInstanceOf(ApiKeys.UnknownKeyError)
     await expect(ApiKeys.credit(world.database, unknown, 1n)).rejects.toThrow(/no API key/)
+  })
+
+  test('keys of an earlier version were granted what is left of them and what their receipts come to', async () => {
+    const url = await databases.fresh()
+    await using database = Tables.connect(url)
+    const provider = { getMigrations: async () => migrations }
+    await new Migrator({ db: database, provider }).migrateTo('0004_retention')
+    const key = '00000000-0000-4000-8000-000000000001'
+    // 10 spent and settled; 7 spent from an open lease, which have not left the balance yet.
+    await databases.query(
+      url,
+      `insert into api_keys (id, hash, name, balance, reserved) values ('${key}', 'h', 'n', 90, 30);
+       insert into requests (request, key_id, nonce, nonce_from, job, label, reserved, state)
+         select r, '${key}', '', 'caller', '', '', 20, 'accepted' from unnest(array['r1', 'r2']) as r;
+       insert into receipts (request, key_id, claim_id, provider, receipt_key, channel, model, epoch, amount, transcript)
+         select r, '${key}', r, 'p', 'k', 'c', 'm', 1, a, '' from unnest(array['r1', 'r2'], array[10, 7]) as x(r, a);
+       insert into leases (id, key_id, owner, amount, expires_at) overriding system value values (1, '${key}', 1, 30, now());
+       insert into spends (request, lease, amount) values ('r2', 1, 7)`,
+    )
+    await Tables.migrate(database)
+    const [row] = await databases.query(url, 'select granted from api_keys')
+    expect(`${row?.granted}`).toBe('100')
   })
 
   test('the same key at every start: filled up below half, left alone above, never brought back once revoked', async () => {
@@ -173,6 +205,8 @@ describe('keys', () => {
     expect(await found()).toMatchObject({ name: 'local', balance: 10n, reserved: 0n, revokedAt: undefined })
     await start(22n)
     expect(await found()).toMatchObject({ balance: 22n })
+    const [row] = await databases.query(world.databaseUrl, `select granted from api_keys where id = '${id}'`)
+    expect(`${row?.granted}`).toBe('22')
     await ApiKeys.revoke(world.database, id ?? '')
     expect(await start(100n)).toBeUndefined()
     expect(await found()).toMatchObject({ balance: 22n, revokedAt: expect.any(Date) })

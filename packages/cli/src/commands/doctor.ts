@@ -1,7 +1,9 @@
+import { existsSync } from 'node:fs'
+import { resolve } from 'node:path'
 import { Command } from 'commander'
 import * as Books from '../doctor/Books.ts'
 import * as Doctor from '../doctor/Doctor.ts'
-import { type ExitCode, exitCodes } from '../Failure.ts'
+import { type ExitCode, exitCodes, Failure } from '../Failure.ts'
 import { action, type Setting } from '../Setting.ts'
 
 const help = `
@@ -10,24 +12,30 @@ two books tell differently; what is under way is gone once the network is quiet.
 
 Exit codes: 0 nothing is at fault, 1 something is, 2 the command was not understood.`
 
+type Options = { readonly money?: boolean; readonly receipts?: string }
+
 export function doctor(): Command {
   return new Command('doctor')
     .description('look at everything a network needs on this machine, and say how to mend what is wrong')
     .option(
       '--money',
-      'hold all books against each other instead: contract, channels, vouchers, claims, journals',
+      'hold all books against each other instead: contract, channels, vouchers, claims, balances, journals',
+    )
+    .option(
+      '--receipts <dir>',
+      'with --money: the answers that a client keeps there, instead of those kept in the home',
     )
     .addHelpText('after', help)
     .action(
-      action<{ readonly money?: boolean }, []>((setting, { money }) =>
-        money ? reconcile(setting) : run(setting),
+      action<Options, []>((setting, { money, receipts }) =>
+        money ? reconcile(setting, receipts) : run(setting),
       ),
     )
 }
 
-async function reconcile(setting: Setting): Promise<ExitCode> {
+async function reconcile(setting: Setting, folder: string | undefined): Promise<ExitCode> {
   const { terminal } = setting
-  const { findings, books } = await Books.audit(setting)
+  const { findings, books } = await Books.audit(setting, { receipts: folder && receiptsIn(setting, folder) })
   const of = (kind: (typeof findings)[number]['kind']) => findings.filter((one) => one.kind === kind)
   const [differences, open, refused] = [of('difference'), of('open'), of('refused')]
   if (terminal.json)
@@ -37,9 +45,9 @@ async function reconcile(setting: Setting): Promise<ExitCode> {
     for (const { rule, message } of differences) terminal.print(red(`x ${rule.padEnd(9)}  ${message}`))
     for (const { rule, message } of open) terminal.print(yellow(`? ${rule.padEnd(9)}  ${message}`))
     for (const { rule, message } of refused) terminal.print(dim(`- ${rule.padEnd(9)}  ${message}`))
-    const { channels, claims, receipts, answers } = books
+    const { channels, claims, receipts, answers, keys } = books
     terminal.print(
-      `${channels} channels, ${claims} claims, ${receipts} receipts and ${answers} kept answers held against each other: ` +
+      `${channels} channels, ${claims} claims, ${receipts} receipts, ${keys} API keys and ${answers} kept answers held against each other: ` +
         (differences.length === 0 ? green('no difference') : red(`${differences.length} differences`)) +
         `, ${open.length} under way, ${refused.length} refused`,
     )
@@ -49,6 +57,12 @@ async function reconcile(setting: Setting): Promise<ExitCode> {
       )
   }
   return differences.length === 0 ? exitCodes.ok : exitCodes.failure
+}
+
+function receiptsIn({ folder }: Setting, name: string): string {
+  const dir = resolve(folder, name)
+  if (existsSync(dir)) return dir
+  throw new Failure(`${dir} is not there`, 'name a folder of transcripts, as receipts in a home is one')
 }
 
 async function run(setting: Setting): Promise<ExitCode> {

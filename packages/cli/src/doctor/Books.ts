@@ -14,14 +14,19 @@ export type Audit = {
     readonly claims: number
     readonly receipts: number
     readonly answers: number
+    readonly keys: number
   }
 }
 
 /**
- * Contract, channels, vouchers, claims, journals, and the answers that are kept here, held against each other to the unit.
+ * Contract, channels, vouchers, claims, balances, journals, and the answers that clients kept (in `receipts`, a folder; by default
+ * this home's own), held against each other to the unit.
  * @throws {Failure} where a book is out of reach: half the books prove nothing.
  */
-export async function audit({ home, databaseUrl }: Setting): Promise<Audit> {
+export async function audit(
+  { home, databaseUrl }: Setting,
+  { receipts = Home.paths.receipts(home) }: { readonly receipts?: string | undefined } = {},
+): Promise<Audit> {
   const url = databaseUrl ?? RunFile.read(home)?.urls.database
   if (url === undefined)
     throw new Failure(
@@ -34,7 +39,7 @@ export async function audit({ home, databaseUrl }: Setting): Promise<Audit> {
       `the providers' books are not in ${home}`,
       'run it in a home of foil up; a gateway alone sees its own side only',
     )
-  const answers = kept(home)
+  const answers = kept(home, receipts)
   const facts = await Gather.gather({ home, databaseUrl: url, answers })
   return {
     findings: Money.reconcile(facts),
@@ -43,14 +48,15 @@ export async function audit({ home, databaseUrl }: Setting): Promise<Audit> {
       claims: facts.providers.reduce((sum, { claims }) => sum + claims.length, 0),
       receipts: facts.gateway.receipts.length,
       answers: answers.length,
+      keys: facts.gateway.keys.length,
     },
   }
 }
 
-/** What was given to who asked from this home: the transcripts of its network. */
-function kept(home: string): readonly MoneyFacts.Answer[] {
+/** What was given to who kept these receipts: the transcripts of this home's network. */
+function kept(home: string, receipts: string): readonly MoneyFacts.Answer[] {
   const domain = Network.domain(Home.network(home))
-  return Home.transcripts(home).flatMap(({ transcript }) => {
+  return Home.transcriptsIn(receipts).flatMap(({ transcript }) => {
     if (transcript?.receipt.claim.domain !== domain) return []
     const { claim } = transcript.receipt
     const content = transcript.output.choices[0]?.message.content ?? ''

@@ -75,8 +75,21 @@ export type GatewayFacts = {
     readonly model: Hex
     readonly amount: bigint
     readonly acknowledged: boolean
-    readonly content: string
+    /** What the key paid for it by the journal of its lease; absent where it was paid from the key's row, or is long settled. */
+    readonly spent?: { readonly keyId: string; readonly amount: bigint }
+    /** The answer; absent once its transcript was dropped. */
+    readonly content?: string
   }[]
+  /** Open leases: how much of a key's balance each holds, and what was spent from it and runs on it. */
+  readonly leases: readonly {
+    readonly id: string
+    readonly keyId: string
+    readonly amount: bigint
+    readonly spent: bigint
+    readonly held: bigint
+  }[]
+  /** Lines of the journal for which there is no receipt. */
+  readonly strays: readonly { readonly request: Hex; readonly keyId: string; readonly amount: bigint }[]
   readonly lines: readonly Line[]
   readonly refused: readonly { readonly claimId: Hex; readonly request: Hex; readonly reason: string }[]
 }

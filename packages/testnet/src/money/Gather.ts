@@ -100,7 +100,7 @@ async function readGateway(url: string, granted: Options['granted']): Promise<Ga
     const rows = async (sql: string) => (await client.query<Record<string, string>>(sql)).rows
     const keys = await rows(
       // An open lease counts as reserved in its key's row, and what was spent from it has not left the balance yet.
-      `select id,
+      `select id, granted,
          balance - coalesce((select sum(spends.amount) from spends join leases on leases.id = lease
            where leases.key_id = api_keys.id and open), 0) as balance,
          reserved - coalesce((select sum(amount) from leases where leases.key_id = api_keys.id and open), 0)
@@ -110,17 +110,30 @@ async function readGateway(url: string, granted: Options['granted']): Promise<Ga
     )
     const requests = await rows('select request, key_id, state, reserved from requests')
     const receipts = await rows(
-      'select request, key_id, claim_id, channel, model, amount, acknowledged, transcript from receipts',
+      `select receipts.request, receipts.key_id, claim_id, channel, model, receipts.amount, acknowledged, transcript,
+         spends.amount as spent, leases.key_id as spender
+       from receipts left join spends on spends.request = receipts.request left join leases on leases.id = spends.lease`,
+    )
+    const leases = await rows(
+      `select id, key_id, amount,
+         coalesce((select sum(spends.amount) from spends where lease = leases.id), 0) as spent,
+         coalesce((select sum(reserved) from requests where requests.lease = leases.id and state = 'running'), 0) as held
+       from leases where open`,
+    )
+    const strays = await rows(
+      `select spends.request, leases.key_id, spends.amount from spends join leases on leases.id = lease
+       where not exists (select from receipts where receipts.request = spends.request)`,
     )
     const lines = await rows('select channel, model, cumulative, epoch from lines')
     const refused = await rows('select claim_id, request, reason from refused_claims')
     return {
-      keys: keys.map(({ id = '', balance, reserved }) => ({
-        id,
-        balance: BigInt(balance ?? 0),
-        reserved: BigInt(reserved ?? 0),
-        ...(granted?.has(id) && { granted: granted.get(id) ?? 0n }),
-      })),
+      keys: keys.map(({ id = '', balance, reserved, granted: written }) => {
+        const ever = granted?.get(id) ?? (written == null ? undefined : BigInt(written))
+        return {
+          ...{ id, balance: BigInt(balance ?? 0), reserved: BigInt(reserved ?? 0) },
+          ...(ever !== undefined && { granted: ever }),
+        }
+      }),
       requests: requests.map(({ request = '', key_id: keyId = '', state, reserved }) => ({
         ...{ request, keyId, state: state as GatewayFacts['requests'][number]['state'] },
         reserved: BigInt(reserved ?? 0),
@@ -130,9 +143,17 @@ async function readGateway(url: string, granted: Options['granted']): Promise<Ga
           ...{ request, keyId, claimId, channel, model },
           amount: BigInt(row.amount ?? 0),
           acknowledged: (row.acknowledged as unknown) === true,
-          content: contentOf(row.transcript ?? ''),
+          ...(row.transcript != null && { content: contentOf(row.transcript) }),
+          ...(row.spent != null && { spent: { keyId: row.spender ?? '', amount: BigInt(row.spent) } }),
         }),
       ),
+      leases: leases.map(({ id, key_id: keyId = '', amount, spent, held }) => ({
+        ...{ id: `${id}`, keyId, amount: BigInt(amount ?? 0) },
+        ...{ spent: BigInt(spent ?? 0), held: BigInt(held ?? 0) },
+      })),
+      strays: strays.map(({ request = '', key_id: keyId = '', amount }) => ({
+        ...{ request, keyId, amount: BigInt(amount ?? 0) },
+      })),
       lines: lines.map(({ channel = '', model = '', cumulative, epoch }) => ({
         ...{ channel, model },
         ...{ cumulative: BigInt(cumulative ?? 0), epoch: BigInt(epoch ?? 0) },

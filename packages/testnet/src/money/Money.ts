@@ -14,6 +14,7 @@ export function reconcile(facts: Facts): readonly Finding[] {
   vouchers(facts, say('difference', 'voucher'), say('open', 'voucher'))
   batches(facts, say('difference', 'batch'), say('open', 'batch'))
   balances(facts.gateway, say('difference', 'balance'), say('open', 'request'))
+  spending(facts.gateway, say('difference', 'spending'))
   claims(facts, say)
   answers(facts, say('difference', 'answer'))
   return found
@@ -138,6 +139,24 @@ function balances({ keys, requests, receipts }: GatewayFacts, differs: Say, open
       differs(`request ${request} is ${state} and has ${receipted.has(request) ? 'a' : 'no'} receipt`)
 }
 
+/** Every line of a lease's journal is one receipt of that lease's key, of that amount; no lease gives more than it holds. */
+function spending({ receipts, leases, strays }: GatewayFacts, differs: Say): void {
+  for (const { request, keyId, amount, spent } of receipts) {
+    if (spent === undefined) continue
+    if (spent.amount !== amount)
+      differs(`request ${request} has a receipt for ${amount}; ${spent.amount} was spent on it`)
+    if (spent.keyId !== keyId)
+      differs(`request ${request} is of key ${keyId}; it was paid from a lease of key ${spent.keyId}`)
+  }
+  for (const { request, keyId, amount } of strays)
+    differs(`key ${keyId} has spent ${amount} on request ${request}, which has no receipt`)
+  for (const { id, keyId, amount, spent, held } of leases)
+    if (spent + held > amount)
+      differs(
+        `lease ${id} of key ${keyId} holds ${amount}; ${spent} was spent from it and ${held} runs on it`,
+      )
+}
+
 /** Every claim is known to both sides, with one end: paid, to be paid, or refused. */
 function claims({ providers, gateway }: Facts, say: (kind: Finding['kind'], rule: string) => Say): void {
   const differs = say('difference', 'claim')
@@ -188,7 +207,7 @@ function answers({ gateway, answers: told }: Facts, differs: Say): void {
       differs(
         `request ${answer.request} was answered with claim ${answer.claimId}; the gateway keeps ${receipt.claimId}`,
       )
-    else if (receipt.content !== answer.content)
+    else if (receipt.content !== undefined && receipt.content !== answer.content)
       differs(`the answer to request ${answer.request} is not the one that the gateway keeps`)
   }
 }

@@ -11,7 +11,7 @@ const claim = (n: number, changes: Partial<Claim> = {}): Claim => ({
 })
 const receipt = (n: number) => ({
   ...{ request: `r${n}`, keyId: 'key', claimId: `c${n}`, ...line },
-  ...{ amount: 10n, acknowledged: true, content: `text ${n}` },
+  ...{ amount: 10n, acknowledged: true, content: `text ${n}`, spent: { keyId: 'key', amount: 10n } },
 })
 
 /** Two paid claims, one refused, one failed request; redeemed, posted, and told to three clients. */
@@ -43,6 +43,8 @@ function settled(): Facts {
       ],
       receipts: [receipt(0), receipt(1)],
       lines: [{ ...line, cumulative: 20n, epoch: 1n }],
+      leases: [{ id: '1', keyId: 'key', amount: 50n, spent: 20n, held: 30n }],
+      strays: [],
       refused: [{ claimId: 'c2', request: 'r2', reason: 'late' }],
     },
     answers: [
@@ -53,7 +55,7 @@ function settled(): Facts {
   }
 }
 
-type Mutable<T> = T extends bigint | string ? T : { -readonly [K in keyof T]: Mutable<T[K]> }
+type Mutable<T> = T extends bigint | string | undefined ? T : { -readonly [K in keyof T]: Mutable<T[K]> }
 type Plant = (facts: Mutable<Facts>) => void
 // biome-ignore lint/style/noNonNullAssertion: the books above have these entries.
 const at = <T>(list: readonly T[], index = 0): T => list[index]!
@@ -190,6 +192,36 @@ const differences: readonly [string, string, RegExp, Plant][] = [
     },
   ],
   [
+    'a journal that spent another amount',
+    'spending',
+    /receipt for 10; 9 was spent/,
+    (f) => {
+      at(f.gateway.receipts).spent = { keyId: 'key', amount: 9n }
+    },
+  ],
+  [
+    'a receipt paid by another key',
+    'spending',
+    /from a lease of key other/,
+    (f) => {
+      at(f.gateway.receipts).spent = { keyId: 'other', amount: 10n }
+    },
+  ],
+  [
+    'money spent on nothing',
+    'spending',
+    /key key has spent 10 on request r2, which has no receipt/,
+    (f) => void f.gateway.strays.push({ request: 'r2', keyId: 'key', amount: 10n }),
+  ],
+  [
+    'a lease overdrawn',
+    'spending',
+    /lease 1 of key key holds 50; 21 was spent from it and 30 runs/,
+    (f) => {
+      at(f.gateway.leases).spent = 21n
+    },
+  ],
+  [
     'a request accepted without a receipt',
     'balance',
     /r2 is accepted and has no receipt/,
@@ -229,6 +261,7 @@ const differences: readonly [string, string, RegExp, Plant][] = [
     /is 10 at provider, 11 at the gateway/,
     (f) => {
       at(f.gateway.receipts).amount = 11n
+      at(f.gateway.receipts).spent = { keyId: 'key', amount: 11n }
       at(f.gateway.keys).balance = 979n
     },
   ],
@@ -347,6 +380,14 @@ test.each(open)('under way, and no difference: %s', (_, message, plant) => {
   expect(found.filter(({ kind }) => kind === 'open').map((one) => one.message)).toEqual([
     expect.stringMatching(message),
   ])
+})
+
+test('an answer whose transcript was dropped is held against its claim only', () => {
+  expect(
+    findings((facts) => {
+      delete at(facts.gateway.receipts).content
+    }).filter(({ kind }) => kind === 'difference'),
+  ).toEqual([])
 })
 
 test('a refusal that was made good by a retry is no difference', () => {
