@@ -23,6 +23,8 @@ export const providersPageMax = 100
 export const keysPageMax = 256
 /** Vouchers that one call of `Channels.redeemMany` takes; the contract's own REDEMPTIONS_MAX. */
 export const redemptionsMax = 128
+/** Channels between the same parties that are looked through: one a day for three years. */
+export const numberedChannelsMax = 1_024
 /** Commitments that one call of `Audits.page` returns; the contract's own PAGE_MAX. */
 export const commitmentsPageMax = 256
 /** Commitments that one list holds: those of ten auditors in a month of 600 s epochs, 13 MB. */

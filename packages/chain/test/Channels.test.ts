@@ -1,4 +1,4 @@
-import { Channels, Closing, Opening, Stable, Time, type Wallet } from '@counterfoil/chain'
+import { Channels, Closing, NumberedChannels, Opening, Stable, Time, type Wallet } from '@counterfoil/chain'
 import { testStable } from '@counterfoil/contracts/abi'
 import type { Bytes } from '@counterfoil/protocol'
 import { encodeFunctionData } from 'viem'
@@ -32,6 +32,24 @@ test('a salt opens one channel, whose id never returns', async () => {
   const id = await Deployed.open(on, 10n, salt)
   expect(await refusal(Deployed.open(on, 10n, salt))).toBe('AlreadyOpened')
   expect(await Deployed.open(on, 10n), 'a salt of its own').not.toBe(id)
+})
+
+test('numbered channels are found by reading; a closed one is followed by the next', async () => {
+  const { payer, provider } = on
+  const parties = { payer: address(payer), payee: address(provider), signer: address(payer) }
+  const number = (n: number): Bytes.Hex => `0x${n.toString(16).padStart(64, '0')}`
+  expect(await NumberedChannels.find(payer, parties, latest)).toEqual({ next: number(0) })
+  const first = await Deployed.open(on, 10n, number(0))
+  expect(NumberedChannels.id(payer, parties, number(0))).toBe(first)
+  expect(await NumberedChannels.find(payer, parties, latest)).toMatchObject({
+    id: first,
+    channel: { deposit: 10n },
+  })
+  expect(await NumberedChannels.find(payer, parties), 'not finalized yet').toEqual({ next: number(0) })
+  await Closing.request(payer, first)
+  expect(await NumberedChannels.find(payer, parties, latest)).toEqual({ next: number(1) })
+  const second = await Deployed.open(on, 10n, number(1))
+  expect(await NumberedChannels.find(payer, parties, latest)).toMatchObject({ id: second })
 })
 
 test('many vouchers are paid at once; what became void is passed over, what is wrong is not', async () => {

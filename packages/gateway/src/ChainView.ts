@@ -1,4 +1,4 @@
-import { Channels, connect, Keys, Providers, Roots, Time } from '@counterfoil/chain'
+import { Channels, connect, Keys, NumberedChannels, Providers, Roots, Time } from '@counterfoil/chain'
 import { Batch, type Bytes, type Key, type Network } from '@counterfoil/protocol'
 import type { Clock } from './Clock.ts'
 import type { Limits } from './Params.ts'
@@ -8,6 +8,8 @@ export interface ChainReader {
   key(keyId: Bytes.Hex): Promise<Key.ReceiptKey | undefined>
   channel(id: Bytes.Hex): Promise<Channels.Channel | undefined>
   endpoint(provider: Bytes.Hex): Promise<string | undefined>
+  /** Numbered channels that this account has opened, with its own key as signer, to providers other than `known`. */
+  ownChannels(account: Bytes.Hex, known: ReadonlySet<Bytes.Hex>): Promise<readonly Bytes.Hex[]>
   root(keyId: Bytes.Hex, epoch: bigint): Promise<Batch.BatchRoot | undefined>
   /** The second of the latest block. */
   seconds(): Promise<number>
@@ -19,6 +21,16 @@ export function reader(network: Network.Network): ChainReader {
     key: (keyId) => Keys.read(chain, keyId),
     channel: (id) => Channels.read(chain, id),
     endpoint: async (provider) => (await Providers.read(chain, provider))?.endpoint,
+    async ownChannels(account, known) {
+      const providers = await Providers.list(chain, { at: 'finalized' })
+      const found: Bytes.Hex[] = []
+      for (const { provider } of providers.filter((one) => !known.has(one.provider))) {
+        const parties = { payer: account, payee: provider, signer: account }
+        const { id } = await NumberedChannels.find(chain, parties)
+        if (id !== undefined) found.push(id)
+      }
+      return found
+    },
     root: (keyId, epoch) => Roots.read(chain, keyId, epoch),
     seconds: async () => Number(await Time.now(chain)),
   }

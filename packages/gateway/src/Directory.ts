@@ -33,7 +33,10 @@ export type Candidate = {
   readonly price: bigint
 }
 
-/** Who sells what to us: every channel of this gateway with its provider's offers, each checked. */
+/**
+ * Who sells what to us: every channel of this gateway, listed or opened by its own key, with its provider's
+ * offers, each checked.
+ */
 export type Directory = {
   accounts(): readonly Account.Account[]
   models(): readonly Model[]
@@ -79,7 +82,17 @@ export function create(options: Options): Directory {
   const { network, reader, chain, clock, limits, events } = options
   const accounts = new Map<Bytes.Hex, Account.Account>()
   const manifests = new Map<Bytes.Hex, ModelManifest.ModelManifest>()
-  const inOrder = () => options.channels.flatMap((channel) => accounts.get(channel) ?? [])
+  /** The operator's, in its order, then those that our own key opened since. */
+  const channels = new Set(options.channels)
+  const inOrder = () => [...channels].flatMap((channel) => accounts.get(channel) ?? [])
+
+  /** Providers join while we run: whoever opens channels with our key needs no restart of us. */
+  async function discover(): Promise<void> {
+    const known = new Set(inOrder().flatMap(({ payee, unusable }) => (unusable === undefined ? [payee] : [])))
+    // A chain that is away shows no newcomers; what we know stays.
+    const found = await reader.ownChannels(options.signer, known).catch(() => [])
+    for (const channel of found) if (channels.size < Params.channelsMax) channels.add(channel)
+  }
 
   async function refreshOne(channel: Bytes.Hex): Promise<void> {
     const known = accounts.get(channel)
@@ -248,7 +261,8 @@ export function create(options: Options): Directory {
         : []
     },
     refresh: async () => {
-      await Promise.all(options.channels.map(refreshOne))
+      await discover()
+      await Promise.all([...channels].map(refreshOne))
     },
     close: async () => {
       await Promise.all(inOrder().map((account) => account.client.close()))

@@ -41,6 +41,10 @@ export function create(): FakeChain {
     key: async (keyId) => present().keys.get(keyId),
     channel: async (id) => present().channels.get(id),
     endpoint: async (provider) => present().endpoints.get(provider),
+    ownChannels: async (account, known) =>
+      [...present().channels].flatMap(([id, { payer, payee }]) =>
+        payer === account && !known.has(payee) ? [id] : [],
+      ),
     root: async (keyId, epoch) =>
       present().roots.find((root) => root.keyId === keyId && root.epoch === epoch),
     seconds: async () => {

@@ -42,6 +42,19 @@ export async function terms(network: Network.Network, receipt: Receipt.Receipt):
   }
 }
 
+/** Waits until the claim's root is due: then it can be demanded. Ends early with the reason of `signal`. */
+export async function due(
+  network: Network.Network,
+  { claim }: Receipt.Receipt,
+  { signal }: { readonly signal?: AbortSignal } = {},
+): Promise<void> {
+  const chain = connect(network)
+  while (Number(await Time.now(chain)) < Batch.deadline(claim.epoch, network.epochSeconds)) {
+    signal?.throwIfAborted()
+    await new Promise((resolve) => setTimeout(resolve, Params.demandPollMs))
+  }
+}
+
 /** The demand that was made for this claim, by anybody; undefined where there is none. */
 export async function find(
   network: Network.Network,

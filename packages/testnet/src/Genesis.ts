@@ -8,13 +8,13 @@ import {
   isCurrent,
   Keys,
   Models,
+  NumberedChannels,
   noContracts,
   Providers,
   Stable,
   Time,
   type Wallet,
 } from '@counterfoil/chain'
-import { channels } from '@counterfoil/contracts/abi'
 import { type Bytes, Key, Network } from '@counterfoil/protocol'
 import type * as Anvil from './Anvil.ts'
 import * as Params from './Params.ts'
@@ -105,41 +105,20 @@ export async function channel(
     amount = Params.channelMicros,
   }: { readonly payee: Bytes.Hex; readonly signer: Bytes.Hex; readonly amount?: bigint },
 ): Promise<Bytes.Hex> {
-  const id = await findChannel(wallet, { payee, signer })
-  const open = id === undefined ? undefined : await Channels.read(wallet, id, { at: 'latest' })
-  const missing = amount - (open === undefined ? 0n : open.deposit - open.redeemed)
-  if (id !== undefined && missing < amount / 2n) return id
+  const parties = { payer: lower(wallet.account.address), payee: lower(payee), signer: lower(signer) }
+  const found = await NumberedChannels.find(wallet, parties, { at: 'latest' })
+  const missing = amount - (found.id === undefined ? 0n : found.channel.deposit - found.channel.redeemed)
+  if (found.id !== undefined && missing < amount / 2n) return found.id
   await supply(wallet, missing)
   await Stable.approve(wallet, { spender: wallet.network.contracts.channels, amount: missing })
-  if (id === undefined) return Channels.open(wallet, { payee, signer, amount })
-  await Channels.topUp(wallet, id, missing)
-  return id
+  if (found.id === undefined) return Channels.open(wallet, { payee, signer, amount, salt: found.next })
+  await Channels.topUp(wallet, found.id, missing)
+  return found.id
 }
 
 /** Seals until all that was sent so far is finalized: the daemons look at finalized blocks only. */
 export async function finalize(chain: Anvil.Anvil): Promise<void> {
   for (let block = 0; block < 3; block++) await chain.seal()
-}
-
-async function findChannel(
-  chain: Wallet,
-  { payee, signer }: { readonly payee: Bytes.Hex; readonly signer: Bytes.Hex },
-): Promise<Bytes.Hex | undefined> {
-  const events = await chain.publicClient.getContractEvents({
-    address: chain.network.contracts.channels,
-    abi: channels.abi,
-    eventName: 'Opened',
-    fromBlock: 0n,
-    toBlock: 'latest',
-  })
-  const payer = lower(chain.account.address)
-  for (const { args } of events) {
-    if (args.id === undefined) continue
-    const found = await Channels.read(chain, args.id, { at: 'latest' })
-    if (found?.payer !== payer || found.payee !== lower(payee) || found.signer !== lower(signer)) continue
-    if (!found.closed && found.closesAt === undefined) return args.id
-  }
-  return undefined
 }
 
 /** Mints what the wallet lacks of `amount`. */

@@ -86,6 +86,9 @@ export const daemonReadyTimeoutMs = 180_000
 /** Where the gateway listens when nobody names a port and it is free. */
 export const gatewayPort = 8402
 
+/** How often newcomers are looked for, to open a channel to each. */
+export const newcomersPollMs = 3_000
+
 /** 10 test coins on the printed API key, filled up at a start that finds less than half. */
 export const balanceMicros = 10_000_000n
 

@@ -9,6 +9,7 @@ import * as Auditing from './Auditing.ts'
 import * as Daemon from './Daemon.ts'
 import * as Genesis from './Genesis.ts'
 import * as Keeper from './Keeper.ts'
+import * as Newcomers from './Newcomers.ts'
 import * as Params from './Params.ts'
 import * as Ports from './Ports.ts'
 import * as Postgres from './Postgres.ts'
@@ -77,13 +78,17 @@ export async function up(options: Options): Promise<Testnet> {
     running.push({ name, part })
     return part
   }
+  let newcomers: Newcomers.Newcomers | undefined
   const stop = async () => {
+    await newcomers?.stop()
     // Last started, first ended: the gateway finishes its answers while its providers, database and chain still run.
     for (const { part } of running.splice(0).reverse()) await part.stop()
     taken.held.release()
   }
   try {
     const made = await start(options, keep)
+    const payer = connectWallet(made.network, Secrets.privateKey(join(options.home, 'keys'), 'gateway'))
+    newcomers = Newcomers.watch(payer)
     taken.held.announce({
       ports: { gateway: Number(new URL(made.url).port) },
       // The database's carries its password: the file and the home are their owner's only.

@@ -3,10 +3,10 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
-import { Channels, connect, connectWallet, Inclusions, Providers, Stable, Time } from '@counterfoil/chain'
+import { Channels, connect, connectWallet, Inclusions, Providers, Stable } from '@counterfoil/chain'
 import { ApiKeys, openDatabase } from '@counterfoil/gateway'
 import { defaultStoreDir } from '@counterfoil/models'
-import { Batch, type Bytes, type Receipt, type Report, type Transcript } from '@counterfoil/protocol'
+import type { Bytes, Report, Transcript } from '@counterfoil/protocol'
 import { Demand, fetchTranscript, verifyingFetch } from '@counterfoil/sdk'
 import OpenAI from 'openai'
 import { createTestClient, http } from 'viem'
@@ -192,10 +192,6 @@ const receiptOf = async (least: 'signed' | 'committed') => {
 }
 const pass = (seconds: number) =>
   createTestClient({ mode: 'anvil', transport: http(testnet.network.rpc) }).increaseTime({ seconds })
-const due = async ({ claim }: Receipt.Receipt) => {
-  while ((await Time.now(connect(testnet.network))) < Batch.deadline(claim.epoch, Params.epochSeconds))
-    await wait(100)
-}
 /** Somebody who holds a receipt, with gas and coins. */
 async function demander(): Promise<Bytes.Hex> {
   const privateKey = Secrets.privateKey(join(home, 'keys'), 'demander')
@@ -208,7 +204,7 @@ async function demander(): Promise<Bytes.Hex> {
 
 test('a demand for inclusion is answered by the daemon, and its proof is evidence', async () => {
   const receipt = { ...(await receiptOf('committed')), evidence: [] }
-  await due(receipt)
+  await Demand.due(testnet.network, receipt)
   const terms = await Demand.terms(testnet.network, receipt)
   expect(terms).toMatchObject({ bond: Params.demands.bondMicros, batch: 'posted' })
   const privateKey = await demander()
@@ -221,7 +217,7 @@ test('a demand for inclusion is answered by the daemon, and its proof is evidenc
 
 test('a provider that is killed before it answers: the fault is recorded, its stake stays, the bond comes back', async () => {
   const receipt = await receiptOf('signed')
-  await due(receipt)
+  await Demand.due(testnet.network, receipt)
   const privateKey = await demander()
   const names = ['provider-1', 'provider-2'] as const
   const wallets = names.map((name) =>

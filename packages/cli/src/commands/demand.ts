@@ -5,6 +5,7 @@ import { type Bytes, Claim, Network } from '@counterfoil/protocol'
 import { Demand } from '@counterfoil/sdk'
 import { Secrets } from '@counterfoil/testnet'
 import { Command } from 'commander'
+import * as Connection from '../Connection.ts'
 import { type ExitCode, exitCodes, Failure } from '../Failure.ts'
 import * as Funds from '../Funds.ts'
 import * as Home from '../Home.ts'
@@ -27,7 +28,7 @@ export function demand(): Command {
     .description("demand with a bond that the provider's batch shows a claim")
     .argument('<file|-|id>', 'a file, standard input, or the id of a receipt that is kept here')
     .option('-y, --yes', 'put down the bond without asking')
-    .option('--wait', 'until it is answered, or its time is over')
+    .option('--wait', 'until it is due, and then until it is answered or its time is over')
     .option('--network <file>', "the receipt's network; left out, this home's")
     .addHelpText('after', help)
     .action(action<Options, [string]>(run))
@@ -45,7 +46,7 @@ async function run(setting: Setting, options: Options, source: string): Promise<
       'name its own with --network <network.json>',
     )
   const asked = { setting, network, found, privateKey: Secrets.privateKey(Home.paths.keys(home), 'demand') }
-  const made = (await Demand.find(network, found.receipt)) ?? (await make(asked, options.yes === true))
+  const made = (await Demand.find(network, found.receipt)) ?? (await make(asked, options))
   if (!terminal.json) tell(setting, claim, made)
   const state = options.wait ? await Demand.outcome(network, found.receipt) : made.state
   return end(asked, { ...made, state })
@@ -61,7 +62,7 @@ type Asked = {
 /** Puts the bond down, once this person has seen what it is. */
 async function make(
   { setting, network, found, privateKey }: Asked,
-  yes: boolean,
+  { yes = false, wait = false }: Options,
 ): Promise<Inclusions.Demand> {
   const { terminal } = setting
   const { receipt } = found
@@ -72,10 +73,10 @@ async function make(
       `the receipt already holds the proof that its batch shows claim ${Claim.id(claim)}`,
       `nothing is to be demanded; see it with: foil verify ${claim.request} --least committed`,
     )
-  if (now < from)
+  if (now < from && !wait)
     throw new Failure(
       `the batch of epoch ${claim.epoch} is due at ${at(from)}, in ${from - now} s`,
-      `demand it then: foil demand ${claim.request}`,
+      `demand it then: foil demand ${claim.request}; or add --wait`,
     )
   if (now > until)
     throw new Failure(
@@ -89,6 +90,9 @@ async function make(
   terminal.print(`  bond      ${amount(bond)}: the provider's if it shows the claim, back if it does not`)
   terminal.print(`  answer    within ${answerSeconds} s`)
   await agree(setting, yes, bond)
+  terminal.status(`waiting until the batch is due, ${at(from)}`)
+  await Demand.due(network, receipt)
+  terminal.status(undefined)
   const wallet = connectWallet(network, privateKey)
   await Funds.demand(wallet, bond)
   return Demand.make(network, { receipt, privateKey })
@@ -128,6 +132,8 @@ async function end(
   if (state === 'failed') collected = await Demand.collect(network, privateKey)
   const proved = state === 'answered' ? await Demand.prove(network, receipt) : receipt
   if (transcript && proved !== receipt) Home.keepTranscript(home, { ...transcript, receipt: proved })
+  // Its root too, so that it verifies offline from now on.
+  if (state === 'answered') await Connection.caching(home)(network, transcript ?? { receipt })
   if (terminal.json)
     terminal.document({
       ...{

@@ -3,7 +3,15 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { Channels, connectWallet, type Wallet } from '@counterfoil/chain'
 import { ApiKeys, openDatabase } from '@counterfoil/gateway'
 import { Bytes } from '@counterfoil/protocol'
-import { Daemon, Genesis, Ports, Postgres, Secrets, Params as testnetParams } from '@counterfoil/testnet'
+import {
+  Daemon,
+  Genesis,
+  Newcomers,
+  Ports,
+  Postgres,
+  Secrets,
+  Params as testnetParams,
+} from '@counterfoil/testnet'
 import { Command, InvalidArgumentError } from 'commander'
 import * as Auditors from '../Auditors.ts'
 import { Failure } from '../Failure.ts'
@@ -27,6 +35,7 @@ type Options = {
 
 const help = `
 Opens a payment channel to each provider that serves (or to those named), uses and fills up those it has, and answers until Ctrl-C.
+On a development chain, where nobody is named, it also opens one to everybody who joins meanwhile; elsewhere start it again for that.
 State is in Postgres: the embedded one of the home, or DATABASE_URL. The printed API key is this home's own; make others with
 foil keys create. On a development chain gas and coins are made; elsewhere the command says what to send to which account.`
 
@@ -93,6 +102,8 @@ async function run(setting: Setting, options: Options): Promise<undefined> {
         },
       }),
     )
+    if (network.chainId === Params.developmentChainId && options.provider === undefined)
+      keep(Newcomers.watch(wallet, { amount: options.deposit }))
     terminal.status(undefined)
     const baseURL = `${daemon.url}/v1`
     const account = wallet.account.address.toLowerCase()
