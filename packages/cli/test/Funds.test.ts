@@ -2,8 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { connectWallet, deploy, noContracts, Stable } from '@counterfoil/chain'
-import { Anvil } from '@counterfoil/testnet'
-import { generatePrivateKey } from 'viem/accounts'
+import { Anvil, Secrets } from '@counterfoil/testnet'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { Failure } from '../src/Failure.ts'
 import * as Funds from '../src/Funds.ts'
@@ -12,13 +11,14 @@ import * as Funds from '../src/Funds.ts'
 
 const dir = mkdtempSync(join(tmpdir(), 'funds-'))
 const terms = { epochSeconds: 600, unbondingSeconds: 1, closeDelaySeconds: 1 }
+const newKey = () => Secrets.privateKey(dir, crypto.randomUUID())
 let chain: Anvil.Anvil
 let rich: ReturnType<typeof connectWallet>
 
 beforeAll(async () => {
   chain = await Anvil.create({ dir: join(dir, 'chain'), log: join(dir, 'chain.log'), chainId: 777 })
   const base = { name: 'other', chainId: 777, rpc: chain.url, epochSeconds: 600, contracts: noContracts }
-  const deployer = connectWallet(base, generatePrivateKey())
+  const deployer = connectWallet(base, newKey())
   await chain.fund(deployer.account.address, 10n ** 20n)
   const network = { ...base, contracts: await deploy(deployer, terms) }
   rich = { ...deployer, network }
@@ -29,7 +29,7 @@ afterAll(async () => {
 })
 
 test('what lacks is named with its amount, its coin and the account; once it is there, nothing is said or made', async () => {
-  const poor = connectWallet(rich.network, generatePrivateKey())
+  const poor = connectWallet(rich.network, newKey())
   const address = poor.account.address.toLowerCase()
   const lacks = (coins: bigint) =>
     Funds.demand(poor, coins).then(
@@ -58,10 +58,10 @@ test('on a development chain gas and coins are made, as much as lacks', async ()
   const own = await Anvil.create({ dir: join(dir, 'own'), log: join(dir, 'own.log') })
   try {
     const base = { ...rich.network, chainId: own.chainId, rpc: own.url, contracts: noContracts }
-    const deployer = connectWallet(base, generatePrivateKey())
+    const deployer = connectWallet(base, newKey())
     await own.fund(deployer.account.address, 10n ** 20n)
     const network = { ...base, contracts: await deploy(deployer, terms) }
-    const poor = connectWallet(network, generatePrivateKey())
+    const poor = connectWallet(network, newKey())
     await Funds.demand(poor, 7n)
     await Funds.demand(poor, 5n)
     expect(await Stable.balance(poor, poor.account.address, { at: 'latest' })).toBe(7n)
