@@ -1,6 +1,7 @@
 import { Bytes, Canonical, Decode } from '@counterfoil/protocol'
 import fc from 'fast-check'
 import * as Binary from './Binary.ts'
+import * as Forbidden from './Forbidden.ts'
 import * as Json from './Json.ts'
 import { BrokenError, type Outcome, type Target, trial } from './Target.ts'
 
@@ -17,7 +18,7 @@ export type Noun<T> = {
   readonly examples: readonly unknown[]
   /** Values that must be taken. */
   readonly honest?: fc.Arbitrary<T>
-  readonly loose?: Json.Loose
+  readonly loose?: Forbidden.Loose
 }
 
 export function noun<T>(one: Noun<T>): Target {
@@ -26,7 +27,7 @@ export function noun<T>(one: Noun<T>): Target {
     name,
     weight,
     open() {
-      const banned = examples.flatMap((example) => Json.forbidden(example, one.loose))
+      const banned = examples.flatMap((example) => Forbidden.all(example, one.loose))
       for (const example of examples) roundTrip(one, example)
       type Input =
         | { readonly json: unknown }
@@ -63,7 +64,7 @@ export function noun<T>(one: Noun<T>): Target {
   }
 }
 
-function shownOf(input: unknown, banned: readonly (() => Json.Forbidden)[]): unknown {
+function shownOf(input: unknown, banned: readonly (() => Forbidden.Forbidden)[]): unknown {
   if (typeof input === 'object' && input !== null && 'banned' in input)
     return banned[Number(input.banned)]?.() ?? input
   if (typeof input === 'object' && input !== null && 'text' in input && input.text instanceof Uint8Array)

@@ -2,6 +2,7 @@ import fc from 'fast-check'
 import { Bed, provider, token } from '../../../../auditor/test/Fixture.ts'
 import { digest, modelId } from '../../../../sdk/test/FakeGateway.ts'
 import * as Http from '../Http.ts'
+import * as Requests from '../Requests.ts'
 import { BrokenError, cases, type Target, type Trial } from '../Target.ts'
 
 // The auditor's door over its real store, with audits found beforehand; gateway, chain and weights are fakes.
@@ -40,13 +41,13 @@ async function open(): Promise<Trial> {
   const headers = [['authorization', `Bearer ${token}`]] as const
   const inputs = fc.oneof(
     {
-      arbitrary: cases(Http.requests(ways, headers), async (request) =>
+      arbitrary: cases(Requests.changed(ways, headers), async (request) =>
         Http.judge(await Http.send(url, Http.encode(request), true), request.method),
       ),
       weight: 9,
     },
     {
-      arbitrary: cases(Http.tampered(ways, headers), async (bytes) => {
+      arbitrary: cases(Requests.tampered(ways, headers), async (bytes) => {
         return Http.judgeRaw(await Http.send(url, bytes, false))
       }),
       weight: 1,

@@ -4,6 +4,7 @@ import * as Databases from '../../../../gateway/test/Database.ts'
 import * as Fixture from '../../../../gateway/test/Fixture.ts'
 import * as Http from '../Http.ts'
 import * as Json from '../Json.ts'
+import * as Requests from '../Requests.ts'
 import { BrokenError, cases, type Target, type Trial, trial } from '../Target.ts'
 
 // The gateway's two doors over a real database, with a provider that is a fake (its codecs, keys and socket are not).
@@ -40,7 +41,7 @@ const chat = {
 }
 const plain = { model: 'test-model', messages: Fixture.messages, max_completion_tokens: 8 }
 
-const ways: readonly Http.Way[] = [
+const ways: readonly Requests.Way[] = [
   ...[chat, plain, plain].map((body) => ({ method: 'POST', path: '/v1/chat/completions', body })),
   ...[
     ...[
@@ -112,16 +113,16 @@ async function open(): Promise<Trial> {
   const doors = [...[1, 2, 3, 4].map(() => ({ method: 'GET', path: '/metrics' })), ...ways]
   const keys = [['authorization', `Bearer ${token}`]] as const
   const inputs = fc.oneof(
-    { arbitrary: cases(Http.requests(ways, headers), ask), weight: 9 },
-    { arbitrary: cases(Http.requests(doors, keys), askOperator), weight: 2 },
+    { arbitrary: cases(Requests.changed(ways, headers), ask), weight: 9 },
+    { arbitrary: cases(Requests.changed(doors, keys), askOperator), weight: 2 },
     {
-      arbitrary: cases(Http.tampered(doors, keys), async (bytes) =>
+      arbitrary: cases(Requests.tampered(doors, keys), async (bytes) =>
         Http.judgeRaw(await Http.send(operator, bytes, false)),
       ),
       weight: 1,
     },
     {
-      arbitrary: cases(Http.tampered(ways, headers), async (bytes) => {
+      arbitrary: cases(Requests.tampered(ways, headers), async (bytes) => {
         const answer = await Http.send(url, bytes, false)
         // Whoever closed its side may have been answered, and is charged, without reading a word of it.
         taken += 1

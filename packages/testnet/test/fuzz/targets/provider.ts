@@ -3,6 +3,7 @@ import fc from 'fast-check'
 import * as Fixture from '../../../../provider/test/Fixture.ts'
 import * as Http from '../Http.ts'
 import * as Json from '../Json.ts'
+import * as Requests from '../Requests.ts'
 import { BrokenError, type Case, cases, type Target, type Trial } from '../Target.ts'
 
 // The provider's door over its real store and codecs; engine, chain and clock are fakes.
@@ -25,7 +26,7 @@ async function open(): Promise<Trial> {
     voucherOf({ model: Fixture.modelId, cumulative: 1n, epoch: 1n }),
   )
   const access = fixture.signAccess(await fixture.challenge(), payer)
-  const ways: readonly Http.Way[] = [
+  const ways: readonly Requests.Way[] = [
     ...[1, 2, 3].map(() => ({ method: 'POST', path: paths.jobs, body: post })),
     { method: 'POST', path: paths.vouchers, body: voucher },
     { method: 'POST', path: paths.access, body: access },
@@ -68,10 +69,10 @@ async function open(): Promise<Trial> {
     return ask({ method: 'POST', path: paths.vouchers, headers, body: text })
   })
   const inputs = fc.oneof(
-    { arbitrary: cases(Http.requests(ways, headers), ask), weight: 12 },
+    { arbitrary: cases(Requests.changed(ways, headers), ask), weight: 12 },
     { arbitrary: signed, weight: 2 },
     {
-      arbitrary: cases(Http.tampered(ways, headers), async (bytes) => {
+      arbitrary: cases(Requests.tampered(ways, headers), async (bytes) => {
         const answer = await Http.send(url, bytes, false)
         answered += 1
         return Http.judgeRaw(answer)
