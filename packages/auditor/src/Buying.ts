@@ -34,6 +34,7 @@ async function buyOne(
   const { store, clock, log } = auditor
   if (row.state === 'due' && isTooDear(auditor, model, row)) return
   await offersOf(auditor)
+  const now = await clockOf(auditor)
   const account = accountOf(auditor, row)
   // On disk before it leaves: after a crash the same request goes out again, and brings the same claim.
   Audits.setSent(store, row, Buyer.id(account))
@@ -45,7 +46,7 @@ async function buyOne(
     nonce,
     job: Audit.job(row.audit, nonce),
     body: row.body,
-    now: () => clock.now(),
+    now,
     signal: auditor.signal,
   }
   const before = row.state === 'sent' ? await Buyer.recover(account, request) : undefined
@@ -65,6 +66,12 @@ async function buyOne(
     amount: claim.amount,
     tokens: claim.usage.outputTokens,
   })
+}
+
+/** This machine's clock, put right by the chain's time where it is far from it: else honest claims would be of the future. */
+async function clockOf({ chain, clock }: Auditor): Promise<() => number> {
+  const apartMs = clock.now() - (await chain.seconds()) * 1000
+  return Math.abs(apartMs) <= Params.clockApartMs ? () => clock.now() : () => clock.now() - apartMs
 }
 
 /** Over all audits of an epoch no more is paid than the median offer would have charged. */

@@ -81,6 +81,7 @@ export async function create(config: Config, ports: ServicePorts): Promise<Servi
     version: 0,
     stale: new Set(),
     shown: -1,
+    diskFailed: undefined,
   }
   const { log, chain } = auditor
   const server = Server.create(auditor)
@@ -115,14 +116,17 @@ export async function create(config: Config, ports: ServicePorts): Promise<Servi
   const loop = (ports.loop ?? clockwork)(() =>
     inTurn(async () => {
       let failure: unknown
+      let diskFailed: string | undefined
       for (const [doing, work] of parts) {
         if (stopping.signal.aborted) return
         // A chain that is away must not keep answers from being scored, nor a gateway plans from being settled.
         await work().catch((error: unknown) => {
           failure = error
+          if (Store.isDiskFailure(error)) diskFailed = String(error)
           if (!stopping.signal.aborted) events.roundFailed(log, doing, error)
         })
       }
+      auditor.diskFailed = diskFailed
       if (failure) throw failure
     }),
   )
@@ -131,7 +135,13 @@ export async function create(config: Config, ports: ServicePorts): Promise<Servi
     auditor: chain.auditor,
     round: () =>
       inTurn(async () => {
-        for (const [, work] of parts) await work()
+        try {
+          for (const [, work] of parts) await work()
+          auditor.diskFailed = undefined
+        } catch (error) {
+          if (Store.isDiskFailure(error)) auditor.diskFailed = String(error)
+          throw error
+        }
       }),
     async [Symbol.asyncDispose]() {
       stopping.abort(new Error('the auditor is stopping'))

@@ -10,7 +10,7 @@ import * as Watch from './audit/Watch.ts'
 import * as Background from './Background.ts'
 import * as Capacity from './Capacity.ts'
 import * as ChainView from './ChainView.ts'
-import type { Clock, Random } from './Clock.ts'
+import * as Clock from './Clock.ts'
 import type { Config } from './config.ts'
 import * as Databases from './Database.ts'
 import * as Directory from './Directory.ts'
@@ -30,8 +30,8 @@ import type { Context } from './routes/Context.ts'
 import * as Server from './Server.ts'
 
 export type Ports = {
-  readonly clock: Clock
-  readonly random: Random
+  readonly clock: Clock.Clock
+  readonly random: Clock.Random
   readonly chain: ChainView.ChainReader
   readonly log: Logger
   /** Commitments of auditors and their beacon; the network's own where left out. */
@@ -53,7 +53,9 @@ export type Gateway = {
  */
 export async function create(config: Config, ports: Ports): Promise<Gateway> {
   const { network, limits, privateKey } = config
-  const { clock, random, chain: reader } = ports
+  const { random, chain: reader } = ports
+  const chain = ChainView.create(reader, { network, clock: ports.clock, limits })
+  const clock = Clock.corrected(ports.clock, chain)
   const metrics = Metrics.create()
   const events = Events.create(ports.log, metrics)
   const database = await Databases.open(config.databaseUrl, limits.databaseMs)
@@ -61,7 +63,6 @@ export async function create(config: Config, ports: Ports): Promise<Gateway> {
   const signer = Bytes.toHex(
     Bytes.fromHex(privateKeyToAccount(Bytes.toHex(privateKey)).address.toLowerCase()),
   )
-  const chain = ChainView.create(reader, { network, clock, limits })
   const p256 = P256Node.create()
   const ledger = Leases.create({
     ...{ database, owner: presence.owner, monotonicMs: () => clock.monotonicMs() },

@@ -58,6 +58,7 @@ export async function create(
     readonly balance?: bigint
     readonly admin?: NonNullable<Config['admin']>
     readonly audits?: AuditChain
+    readonly clock?: Clock.Clock
     readonly trust?: (providers: readonly FakeProvider.FakeProvider[]) => Trust
   } = {},
 ): Promise<World> {
@@ -93,7 +94,7 @@ export async function create(
   })
   const start = () =>
     Service.create(config, {
-      ...{ clock: Clock.system, random: Clock.random, chain },
+      ...{ clock: options.clock ?? Clock.system, random: Clock.random, chain },
       log: pino({ level: 'silent' }),
       ...(options.audits && { audits: options.audits }),
     })

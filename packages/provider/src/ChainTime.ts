@@ -14,6 +14,21 @@ export async function create(chain: Pick<Chain, 'seconds'>, clock: Clock): Promi
   return { chain, clock, offset: (await chain.seconds()) - clock.elapsed() / 1000 }
 }
 
+/**
+ * This machine's clock as long as it is right. Claims and offers of one that is far from the chain's time would be of the future, or
+ * over, for everybody else: then the chain's time stands in its place.
+ */
+export function corrected(clock: Clock, time: Pick<ChainTime, 'offset'>): Clock {
+  return {
+    elapsed: () => clock.elapsed(),
+    now() {
+      const own = clock.now()
+      const chain = Math.floor(time.offset * 1000 + clock.elapsed())
+      return Math.abs(own - chain) <= Params.clockApartMs ? own : chain
+    },
+  }
+}
+
 /** Whole seconds of chain time, now. */
 export function seconds(time: ChainTime): number {
   return Math.floor(time.offset + time.clock.elapsed() / 1000)

@@ -48,6 +48,9 @@ export const engineProbeMs = 1_000
 /** … up to this: as long as an engine rests at most. */
 export const engineProbeMsMax = 60_000
 
+/** Room that a disk must have again before work is taken: some answers with their journal. */
+export const diskProbeBytes = 1_048_576
+
 /** A challenge is answered at once or not at all. */
 export const challengeMs = 60_000
 /** Challenges in memory (8 MB); the oldest go first. */
@@ -84,6 +87,8 @@ export const keyPollMs = 30_000
 
 /** How often chain time is read; between reads the local clock counts on. */
 export const chainTimePollMs = 2_000
+/** An own clock further from the chain's time than this is wrong: the chain's time counts in its place. */
+export const clockApartMs = 60_000
 /** Chain time read lower than estimated by less than this is an older block, not a slower chain. */
 export const chainTimeLagSeconds = 60
 /** How often the end of an epoch is looked for: a tenth of a development epoch. */

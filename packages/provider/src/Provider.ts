@@ -3,8 +3,9 @@ import { type Bytes, ModelManifest, Network, Runtime } from '@counterfoil/protoc
 import * as Access from './Access.ts'
 import * as ChainTime from './ChainTime.ts'
 import * as ChannelCache from './ChannelCache.ts'
+import * as DiskWatch from './DiskWatch.ts'
 import * as EngineWatch from './EngineWatch.ts'
-import type * as events from './events.ts'
+import * as events from './events.ts'
 import type { Running } from './Jobs.ts'
 import * as KeyRing from './KeyRing.ts'
 import * as Offers from './Offers.ts'
@@ -23,6 +24,7 @@ export type Provider = {
   readonly runtimeId: Bytes.Hex
   readonly engine: Engine.Engine
   readonly watch: EngineWatch.EngineWatch
+  readonly disk: DiskWatch.DiskWatch
   readonly chain: Ports.Chain
   readonly clock: Ports.Clock
   readonly log: events.Log
@@ -41,9 +43,12 @@ export type Provider = {
 /** Puts a provider together; reads the chain's time and what it has seen of the keys. Throws while the chain is away. */
 export async function assemble(store: Store.Store, config: Config, ports: ServicePorts): Promise<Provider> {
   const { network } = config
-  const { clock, random, key, engine, manifest, log } = ports
-  const chain = ports.chain({ outbox: OutboxTable.create(store), clock, log })
-  const time = await ChainTime.create(chain, clock)
+  const { random, key, engine, manifest, log } = ports
+  const chain = ports.chain({ outbox: OutboxTable.create(store), clock: ports.clock, log })
+  const time = await ChainTime.create(chain, ports.clock)
+  const clock = ChainTime.corrected(ports.clock, time)
+  const apartMs = ports.clock.now() - clock.now()
+  if (apartMs !== 0) events.clockWrong(log, apartMs)
   const ring = await KeyRing.open({
     dataDir: config.dataDir,
     passphrase: config.passphrase,
@@ -66,6 +71,7 @@ export async function assemble(store: Store.Store, config: Config, ports: Servic
     runtimeId,
     engine,
     watch: EngineWatch.create({ engine, model, clock, log }),
+    disk: DiskWatch.create({ store, clock, log }),
     chain,
     clock,
     log,
@@ -97,7 +103,8 @@ export async function assemble(store: Store.Store, config: Config, ports: Servic
 }
 
 /** Why no job is taken now, and nothing offered; undefined while all is well. */
-export function unavailable({ watch, ring, time }: Provider): string | undefined {
+export function unavailable({ watch, disk, ring, time }: Provider): string | undefined {
+  if (disk.failed) return 'The disk of this provider takes nothing, so it can promise nothing.'
   if (watch.failed) return 'The engine of this provider has failed and is being started again.'
   if (!KeyRing.canSign(ring, ChainTime.seconds(time))) return 'This provider waits for a new receipt key.'
   return undefined

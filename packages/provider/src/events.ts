@@ -15,6 +15,12 @@ export function started(
 ) {
   log.info({ event: 'started', ...at }, `provider listens on ${at.url}`)
 }
+export function clockWrong(log: Log, apartMs: number) {
+  log.warn(
+    { event: 'clock-wrong', apartMs },
+    "this machine's clock is far from the chain's time, which counts in its place: set the clock",
+  )
+}
 export function keyNotRegistered(log: Log, keyId: Bytes.Hex, provider: Bytes.Hex) {
   log.warn(
     { event: 'key-not-registered', keyId, provider },
@@ -52,6 +58,15 @@ export function engineFailed(log: Log, failures: number, reason: string) {
 }
 export function engineRecovered(log: Log, ms: number) {
   log.info({ event: 'engine-recovered', ms }, 'the engine answers again: the offer is back')
+}
+export function diskFailed(log: Log, reason: string) {
+  log.error(
+    { event: 'disk-failed', err: reason },
+    'the disk takes nothing: no job is taken until it does; make room in the folder of the store',
+  )
+}
+export function diskRecovered(log: Log, ms: number) {
+  log.info({ event: 'disk-recovered', ms }, 'the disk takes what is written again: the offer is back')
 }
 export function jobDropped(log: Log, place: Place, reason: string) {
   log.info({ event: 'job-dropped', ...place, reason }, 'job ended before its first token; nothing is claimed')

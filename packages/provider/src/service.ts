@@ -4,6 +4,7 @@ import type { Engine } from '@counterfoil/engines'
 import type { Bytes, ModelManifest, Network, Offer } from '@counterfoil/protocol'
 import * as ChainTime from './ChainTime.ts'
 import * as Demands from './Demands.ts'
+import * as DiskWatch from './DiskWatch.ts'
 import * as EngineWatch from './EngineWatch.ts'
 import * as events from './events.ts'
 import * as Server from './http/Server.ts'
@@ -117,7 +118,9 @@ async function start(store: Store.Store, config: Config, ports: ServicePorts): P
     Loop.start(work, {
       intervalMs,
       pauseMsMax: Params.chainBackoffMsMax,
-      onError: (error) => events.chainAway(log, doing, error),
+      onError: (error) => {
+        if (!DiskWatch.onError(provider.disk, error)) events.chainAway(log, doing, error)
+      },
     })
   const loops = [
     every(Params.chainTimePollMs, 'tell its time', () => ChainTime.refresh(provider.time)),
@@ -132,9 +135,15 @@ async function start(store: Store.Store, config: Config, ports: ServicePorts): P
       // That it failed was told; so will be that it answers again.
       onError: () => {},
     }),
+    Loop.start(async () => DiskWatch.probe(provider.disk), {
+      intervalMs: Params.engineProbeMs,
+      pauseMsMax: Params.engineProbeMs,
+      // That it failed was told; so will be that it takes something again.
+      onError: () => {},
+    }),
     every(Params.writeOffPollMs, 'write claims off', async () => WriteOff.sweep(provider)),
     every(Params.prunePollMs, 'drop old transcripts', async () => {
-      Claims.prune(store, ports.clock.now() - Params.retentionSeconds * 1000)
+      Claims.prune(store, provider.clock.now() - Params.retentionSeconds * 1000)
     }),
   ]
 

@@ -27,8 +27,10 @@ export const routes: readonly Route[] = [
   {
     path: /^\/healthz$/,
     handle({ auditor, response }) {
-      const { store, chain } = auditor
-      Reply.json(response, { ok: true, auditor: chain.auditor, commitments: Plans.count(store) })
+      const { store, chain, diskFailed } = auditor
+      const health = { auditor: chain.auditor, commitments: Plans.count(store) }
+      if (diskFailed === undefined) Reply.json(response, { ok: true, ...health })
+      else Reply.json(response, { ok: false, reason: diskFailed, ...health }, 503)
     },
   },
   {

@@ -59,9 +59,19 @@ export function transaction<T>(store: Store, work: () => T): T {
     store.db.exec('COMMIT')
     return result
   } catch (error) {
-    store.db.exec('ROLLBACK')
+    // A disk that is full ends a transaction by itself.
+    if (store.db.isTransaction) store.db.exec('ROLLBACK')
     throw error
   }
+}
+
+// SQLite's result codes, of which the low byte is the kind: read-only, input or output, full, cannot open.
+const diskKinds = [8, 10, 13, 14]
+
+/** Whether an error says that the disk took nothing. */
+export function isDiskFailure(error: unknown): boolean {
+  const { code, errcode } = (error ?? {}) as { code?: unknown; errcode?: unknown }
+  return code === 'ERR_SQLITE_ERROR' && typeof errcode === 'number' && diskKinds.includes(errcode & 0xff)
 }
 
 function migrate(db: DatabaseSync, path: string): void {

@@ -1,6 +1,7 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import { Body, Door } from '@counterfoil/http'
 import { Refusal } from '@counterfoil/protocol'
+import * as DiskWatch from '../DiskWatch.ts'
 import * as events from '../events.ts'
 import * as Params from '../Params.ts'
 import type { Provider } from '../Provider.ts'
@@ -39,6 +40,8 @@ async function serve(provider: Provider, request: IncomingMessage, response: Ser
     if (error instanceof Refusal.RefusedError) {
       events.refused(provider.log, name, error.refusal)
       Reply.refusal(response, error.refusal)
+    } else if (DiskWatch.onError(provider.disk, error)) {
+      Reply.refusal(response, DiskWatch.refusal())
     } else {
       events.internalError(provider.log, name, error)
       Reply.refusal(response, Refusal.of('internal_error', 'The provider failed; its log says why.'))

@@ -52,9 +52,11 @@ export const catalogue: readonly Route[] = [
     method: 'GET',
     path: /^\/healthz$/,
     handle({ provider, ...call }) {
-      const { running, watch } = provider
+      const { running, watch, disk } = provider
       if (!Provider.unavailable(provider))
         return open(call, { status: 'ok', running: running.size }, 'no-store')
+      if (disk.failed)
+        return open(call, { status: 'disk-failed', running: running.size, ...disk.failed }, 'no-store', 503)
       if (!watch.failed)
         return open(call, { status: 'no-receipt-key', running: running.size }, 'no-store', 503)
       const { reason, sinceMs } = watch.failed

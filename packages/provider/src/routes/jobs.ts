@@ -2,6 +2,7 @@ import { Engine } from '@counterfoil/engines'
 import { type Bytes, Claim, ProviderHttp, Refusal } from '@counterfoil/protocol'
 import * as Access from '../Access.ts'
 import * as Answer from '../Answer.ts'
+import * as DiskWatch from '../DiskWatch.ts'
 import * as EngineWatch from '../EngineWatch.ts'
 import * as events from '../events.ts'
 import * as Body from '../http/Body.ts'
@@ -119,11 +120,12 @@ async function run(provider: Provider, response: Call['response'], admitted: Job
     })
     stream.end('end', ProviderHttp.endToJson(end))
   } catch (error) {
-    events.internalError(provider.log, 'POST /v1/jobs', error)
-    stream.end(
-      'error',
-      Refusal.toOpenAi(Refusal.of('internal_error', 'The claim could not be made; nothing is claimed.')),
-    )
+    const isDisk = DiskWatch.onError(provider.disk, error)
+    if (!isDisk) events.internalError(provider.log, 'POST /v1/jobs', error)
+    const refusal = isDisk
+      ? DiskWatch.refusal()
+      : Refusal.of('internal_error', 'The claim could not be made; nothing is claimed.')
+    stream.end('error', Refusal.toOpenAi(refusal))
   }
 }
 

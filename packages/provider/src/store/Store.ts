@@ -77,9 +77,15 @@ export function transaction<T>(store: Store, work: () => T): T {
     store.db.exec('COMMIT')
     return result
   } catch (error) {
-    store.db.exec('ROLLBACK')
+    // A disk that is full ends a transaction by itself.
+    if (store.db.isTransaction) store.db.exec('ROLLBACK')
     throw error
   }
+}
+
+/** Writes what changes nothing, durably: throws while the disk takes nothing. */
+export function touch(store: Store): void {
+  transaction(store, () => store.db.exec(`PRAGMA user_version = ${migrations.length}`))
 }
 
 /** Brings the file to this version; returns the one before. */
