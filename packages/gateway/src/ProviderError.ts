@@ -35,5 +35,8 @@ export function of(endpoint: string, error: unknown): ProviderError | Refusal.Re
     code === 'UND_ERR_CONNECT_TIMEOUT'
   )
     return new ProviderError('timeout', `${endpoint} did not answer in time: ${message}`, error)
+  // Headers past the limit, and what is no HTTP (llhttp's names).
+  if (code === 'UND_ERR_HEADERS_OVERFLOW' || String(code).startsWith('HPE_'))
+    return new ProviderError('garbage', `${endpoint} sent what its API does not allow: ${message}`, error)
   return new ProviderError('away', `${endpoint} cannot be reached or broke off: ${message}`, error)
 }
