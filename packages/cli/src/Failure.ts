@@ -2,7 +2,7 @@ import { fileURLToPath } from 'node:url'
 
 /**
  * 0 all is well · 1 it did not work · 2 the command was not understood · 3 the answer or receipt does not meet the policy ·
- * of `check`: 4 not consistent · 5 cannot tell.
+ * of `check` and `recheck`: 4 not consistent, refuted · 5 cannot tell.
  */
 export const exitCodes = {
   ok: 0,

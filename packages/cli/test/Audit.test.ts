@@ -2,6 +2,8 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { defaultModel, defaultStoreDir, pull, Store } from '@counterfoil/models'
 import { Ports } from '@counterfoil/testnet'
@@ -99,6 +101,22 @@ test('who is no reader sees nothing new, and who shows a wrong token is told so'
   const refused = await foil(own.dir, ['recheck', '--token-file', wrong, address])
   expect([refused.code, refused.stderr]).toEqual([1, expect.stringContaining('answered 401')])
 }, 120_000)
+
+test('where no bundle is served nothing is called confirmed', async () => {
+  const door = createServer(async ({ url = '/', headers: { authorization = '' } }, reply) => {
+    if (url.startsWith('/v1/bundles/')) return void reply.writeHead(404).end('{}')
+    const found = await fetch(`${auditor.url}${url}`, { headers: { authorization } })
+    reply.writeHead(found.status).end(await found.text())
+  }).listen(0, '127.0.0.1')
+  await once(door, 'listening')
+  const { port } = door.address() as AddressInfo
+  const { code, stdout, stderr } = await foil(own.dir, [
+    ...['recheck', '--json', '--token-file', auditor.tokenFile, `http://127.0.0.1:${port}${history}`],
+  ])
+  door.close()
+  expect(code, stderr).toBe(5)
+  expect(JSON.parse(stdout)).toMatchObject({ outcome: 'retraced', audits: [] })
+}, 180_000)
 
 describe('one bundle', () => {
   test("is confirmed by weights of one's own", async () => {

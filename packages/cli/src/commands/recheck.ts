@@ -24,7 +24,8 @@ A bundle is checked against the chain of this home's network and scored again wi
 auditor is believed. An address ending in /v1/histories/<provider>/<model>, of an auditor or of a gateway, has the process
 computed again from all that its auditors committed to, and every audit rechecked whose bundle is served there.
 
-Exit codes: 0 confirmed, 4 refuted, 1 it does not check or did not work, 2 the command was not understood.`
+Exit codes: 0 confirmed, 4 refuted, 5 no bundle is served: the process was computed again and nothing scored,
+1 it does not check or did not work, 2 the command was not understood.`
 
 type Options = { readonly threads: number; readonly tokenFile?: string }
 
@@ -80,8 +81,13 @@ async function run(setting: Setting, options: Options, source: string): Promise<
       terminal.document({ outcome, audits: found, withheld, processes: processes.map(summary) })
     } else {
       if (withheld > 0) terminal.print(`${withheld} audits whose bundles are not served there`)
-      terminal.print(`${found.length} audits, ${isRefuted ? 'not all confirmed' : 'all confirmed'}`)
+      terminal.print(
+        found.length === 0
+          ? 'no audit was scored again: what it says of the answers is its word'
+          : `${found.length} audits, ${isRefuted ? 'not all confirmed' : 'all confirmed'}`,
+      )
     }
+    if (found.length === 0) return exitCodes.cannotTell
     return isRefuted ? exitCodes.notConsistent : exitCodes.ok
   } catch (error) {
     throw explained(error)
