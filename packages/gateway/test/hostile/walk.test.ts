@@ -10,7 +10,7 @@ import * as Cut from './Cut.ts'
 
 const isWhole = process.env.HOSTILE_WALK === 'all'
 /** Else each so many bytes, and those around the end of every event. */
-const stride = isWhole ? 1 : 293
+const stride = isWhole ? 1 : 701
 
 let databases: Databases.Databases
 let world: Fixture.World
@@ -96,7 +96,10 @@ describe.each(['reset', 'end', 'end without length'] as const)('%s', (manner) =>
         expect(await outcome(await world.chat({ stream }), stream)).toBe('whole')
       const { length } = cut.last
       const all = Array.from({ length: Math.ceil(length / stride) }, (_, i) => i * stride)
-      const around = Cut.boundaries(cut.last).flatMap((end) => [end - 1, end, end + 1])
+      // Not streamed, an event's end matters only where the claim has come with it.
+      const around = Cut.boundaries(cut.last)
+        .slice(stream ? 0 : -2)
+        .flatMap((end) => [end - 1, end])
       const seen = new Map<string, number>()
       for (const bytes of new Set([...all, ...around].filter((one) => one >= 0 && one < length))) {
         cut.at = { bytes, manner }
