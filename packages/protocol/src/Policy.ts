@@ -23,7 +23,9 @@ export type Judgement =
   | { readonly met: false; readonly rung: Rung; readonly reason: Reason }
 
 /**
- * Met when `signed` holds, the least rung or one stronger than it holds within the allowed error, and none fails.
+ * Met when `signed` holds, the least rung or one that can stand for it holds within the allowed error, and none fails.
+ * From `sampled` on a stronger rung stands for a weaker one; none stands for `committed`, which alone says that this claim
+ * is in a batch.
  * @example Policy.judge(report.verdicts, { least: 'signed' }) // { met: true }
  */
 export function judge(verdicts: readonly Verdict[], policy: Policy): Judgement {
@@ -33,8 +35,7 @@ export function judge(verdicts: readonly Verdict[], policy: Policy): Judgement {
   const sure = verdicts.filter(({ errorBound }) => errorBound <= (policy.maxError ?? 1))
   const holding = new Set(sure.filter(({ outcome }) => outcome === 'holds').map(({ rung }) => rung))
   const wanted = holding.has('signed') ? policy.least : 'signed'
-  if (holding.has('signed') && rungs.slice(rungs.indexOf(policy.least)).some((rung) => holding.has(rung)))
-    return { met: true }
+  if (holding.has('signed') && enough(policy.least).some((rung) => holding.has(rung))) return { met: true }
   const verdict = verdicts.find((one) => one.rung === wanted)
   if (verdict?.outcome === 'holds')
     return {
@@ -46,6 +47,10 @@ export function judge(verdicts: readonly Verdict[], policy: Policy): Judgement {
       },
     }
   return { met: false, rung: wanted, reason: verdict?.reason ?? missing }
+}
+
+function enough(least: Rung): readonly Rung[] {
+  return least === 'committed' ? ['committed'] : rungs.slice(rungs.indexOf(least))
 }
 
 function readAge(value: unknown, at: string): Age {

@@ -19,12 +19,13 @@ function verdictOf(rung: Verdict.Rung, outcome: Outcome): Verdict.Verdict {
 
 describe('Policy.judge', () => {
   it.each(Verdict.rungs)(
-    'at least %s: met when signed holds, it or a stronger one holds, none fails',
+    'at least %s: met when signed holds, it or (but for committed) a stronger one holds, none fails',
     (least) => {
       for (const combination of combinations) {
         const verdicts = Verdict.rungs.map((rung, i) => verdictOf(rung, combination[i] ?? 'unknown'))
         const judgement = Policy.judge(verdicts, { least })
-        const strong = combination.slice(Verdict.rungs.indexOf(least)).includes('holds')
+        const own = Verdict.rungs.indexOf(least)
+        const strong = combination.slice(own, least === 'committed' ? own + 1 : undefined).includes('holds')
         const met = combination[0] === 'holds' && strong && !combination.includes('fails')
         expect(judgement.met, combination.join()).toBe(met)
         if (judgement.met) continue
