@@ -3,6 +3,7 @@ import * as Account from './Account.ts'
 import type { Database } from './Database.ts'
 import { type Events, reasonOf } from './events.ts'
 import * as Line from './Line.ts'
+import * as Journal from './ledger/Journal.ts'
 import * as Params from './Params.ts'
 import * as Row from './Row.ts'
 import * as Turns from './Turns.ts'
@@ -126,14 +127,7 @@ export function create(options: Options): Payments {
         .orderBy('number')
         .limit(Params.claimsPerVoucherMax)
         .execute()
-      const refused = await tx
-        .selectFrom('refused_claims')
-        .select(['claim_id', 'model', 'reason'])
-        .where('channel', '=', channel)
-        .where('told', '=', false)
-        .orderBy('created_at')
-        .limit(Params.claimsPerVoucherMax)
-        .execute()
+      const refused = await Journal.untold(tx, channel)
       let refuses = refused.map(({ claim_id, reason }) => ({ claimId: Row.hex(claim_id), reason }))
       const models = new Set(unpaid.map(({ model }) => model))
       const [first] = refused

@@ -44,8 +44,8 @@ export async function settle(
     const reason = attempt
       ? `late: the request had ended without this answer (${attempt.reason ?? attempt.state})`
       : 'request-mismatch: no job of ours has this request'
-    await Journal.keep(database, refused(claim.model, reason))
-    events.recovered({ request: claim.request, outcome: 'refused', reason })
+    if (await Journal.refuse(database, refused(claim.model, reason)))
+      events.recovered({ request: claim.request, outcome: 'refused', reason })
     return
   }
   const { transcript, checked } = await check(options, account, end, attempt)

@@ -1,6 +1,7 @@
 import { Claim, ProviderHttp, Transcript as Transcripts } from '@counterfoil/protocol'
 import { type Selectable, sql } from 'kysely'
-import type { Executor, RequestRow } from '../Database.ts'
+import type { Database, Executor, RequestRow } from '../Database.ts'
+import * as Params from '../Params.ts'
 import type { Acceptance, Attempt, Begun, Ending, Entry, RefusedClaim, Settled } from './Ledger.ts'
 
 // What a claim will be checked against, committed before a provider hears of the job. Every function here is a step of its
@@ -174,19 +175,72 @@ export async function finish(tx: Executor, row: Selectable<RequestRow>): Promise
   return true
 }
 
-/** Keeps a claim that is not paid, with the reason that the provider will be told. */
-export async function keep(executor: Executor, { end, reason, ...at }: RefusedClaim): Promise<void> {
+/**
+ * Keeps a claim that is not paid, with the reason that the provider will be told; false where it was accepted meanwhile. Under
+ * the lock of its request, where there is one.
+ */
+async function keep(tx: Executor, { end, reason, ...at }: RefusedClaim): Promise<boolean> {
+  const claimId = Claim.id(end.receipt.claim)
+  const accepted = await tx
+    .selectFrom('receipts')
+    .select('request')
+    .where('claim_id', '=', claimId)
+    .executeTakeFirst()
+  if (accepted) return false
   const told = { reason: toText(reason), told: false }
-  await executor
+  await tx
     .insertInto('refused_claims')
     .values({
       ...at,
       ...told,
-      claim_id: Claim.id(end.receipt.claim),
+      claim_id: claimId,
       request: end.receipt.claim.request,
       evidence: JSON.stringify(ProviderHttp.endToJson(end)),
     })
     .onConflict((conflict) => conflict.column('claim_id').doUpdateSet(told))
+    .execute()
+  return true
+}
+
+/**
+ * Refuses a claim that turned up by itself, unless another gateway has accepted it since we looked.
+ * @example const refused = await Journal.refuse(database, { end, reason, channel, provider, model })
+ */
+export async function refuse(database: Database, refused: RefusedClaim): Promise<boolean> {
+  return database.transaction().execute(async (tx) => {
+    const { request } = refused.end.receipt.claim
+    await tx
+      .selectFrom('requests')
+      .select('request')
+      .where('request', '=', request)
+      .forUpdate()
+      .executeTakeFirst()
+    return keep(tx, refused)
+  })
+}
+
+/**
+ * Refused claims of a channel whose provider has not heard of it yet, oldest first. What was accepted counts as accepted, should
+ * one stand as both (an acceptance sees nothing of a refusal that was written while it waited): no provider takes a message
+ * that says both, and none would be paid any more.
+ */
+export async function untold(executor: Executor, channel: string) {
+  return executor
+    .selectFrom('refused_claims')
+    .select(['claim_id', 'model', 'reason'])
+    .where('channel', '=', channel)
+    .where('told', '=', false)
+    .where(({ not, exists, selectFrom }) =>
+      not(
+        exists(
+          selectFrom('receipts')
+            .select('receipts.request')
+            .whereRef('receipts.claim_id', '=', 'refused_claims.claim_id'),
+        ),
+      ),
+    )
+    .orderBy('created_at')
+    .limit(Params.claimsPerVoucherMax)
     .execute()
 }
 

@@ -1,5 +1,6 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import type * as Database from '../../src/Database.ts'
+import * as Journal from '../../src/ledger/Journal.ts'
 import type * as Ledger from '../../src/ledger/Ledger.ts'
 import * as Databases from '../Database.ts'
 import * as Books from './Books.ts'
@@ -64,6 +65,26 @@ export function conform(name: string, open: (options: Options) => Ledger.Ledger)
       expect(await books.balance()).toEqual({ balance: 995n, reserved: 10n })
       // Nothing is left over in what the ledger counts by itself.
       expect(ledger.holdings().held).toBeLessThanOrEqual(10n)
+    })
+
+    test('a claim that was accepted is not refused as well, whichever gateway looks at it when', async () => {
+      for (let round = 0; round < 4; round++) {
+        const one = await begun(10n)
+        const refused = Books.refused(one.request, 1n)
+        const { receipt } = Books.transcript(one.request, 1n)
+        const end = { receipt } as unknown as Ledger.RefusedClaim['end']
+        const refuse = () => Journal.refuse(books.database, { ...refused, end })
+        if (round === 0) {
+          // The other saw that the request had ended, and had looked for the receipt before there was one.
+          await accept(one, 1n)
+          expect(await refuse()).toBe(false)
+          expect(await books.query('select claim_id from refused_claims')).toEqual([])
+        } else await Promise.all([accept(one, 1n), refuse()])
+        expect(await Journal.untold(books.database, refused.channel)).toEqual([])
+      }
+      const other = Books.refused((await begun(10n)).request, 1n)
+      expect(await Journal.refuse(books.database, other)).toBe(true)
+      expect(await Journal.untold(books.database, other.channel)).toHaveLength(1)
     })
 
     test('holds the worst case, spends what the claim says, frees the rest', async () => {
