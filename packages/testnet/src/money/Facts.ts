@@ -35,6 +35,7 @@ export type ChainFacts = {
   readonly held: bigint
   readonly channels: readonly {
     readonly id: Hex
+    readonly payer: Hex
     readonly deposit: bigint
     readonly redeemed: bigint
     readonly closed: boolean

@@ -210,8 +210,8 @@ async function readChannels(chain: Chain, models: readonly Bytes.Hex[]): Promise
     const lines = []
     for (const model of models)
       lines.push({ model, redeemed: (await Channels.line(chain, id, model)).redeemed })
-    const { deposit, redeemed, closed } = channel
-    found.push({ id, deposit, redeemed, closed, lines })
+    const { payer, deposit, redeemed, closed } = channel
+    found.push({ id, payer, deposit, redeemed, closed, lines })
   }
   return found
 }

@@ -20,8 +20,22 @@ function settled(): Facts {
     chain: {
       held: 80n,
       channels: [
-        { id: 'ch', deposit: 100n, redeemed: 20n, closed: false, lines: [{ model: 'm', redeemed: 20n }] },
-        { id: 'old', deposit: 5n, redeemed: 5n, closed: true, lines: [{ model: 'm', redeemed: 5n }] },
+        {
+          id: 'ch',
+          payer: 'us',
+          deposit: 100n,
+          redeemed: 20n,
+          closed: false,
+          lines: [{ model: 'm', redeemed: 20n }],
+        },
+        {
+          id: 'old',
+          payer: 'us',
+          deposit: 5n,
+          redeemed: 5n,
+          closed: true,
+          lines: [{ model: 'm', redeemed: 5n }],
+        },
       ],
       batches: [{ keyId: 'k', epoch: 1n, first: 0n, end: 3n, root: 'root' }],
     },
@@ -310,6 +324,31 @@ test.each(differences)('found: %s', (_, rule, message, plant) => {
   expect(found).toHaveLength(1)
   expect(found[0]?.rule).toBe(rule)
   expect(found[0]?.message).toMatch(message)
+})
+
+/** Another gateway's channel with a paid claim and a voucher that this gateway never saw. */
+const anothers = (f: Mutable<Facts>, paid = 7n) => {
+  f.chain.held += 50n
+  f.chain.channels.push({
+    ...{ id: 'theirs', payer: 'them', deposit: 50n, redeemed: 0n, closed: false },
+    lines: [{ model: 'm', redeemed: 0n }],
+  })
+  at(f.chain.batches).end = 4n
+  at(at(f.providers).batches).end = 4n
+  at(f.providers).claims.push(claim(3, { channel: 'theirs', amount: paid }))
+  at(f.providers).lines.push({ channel: 'theirs', model: 'm', cumulative: 7n, epoch: 1n })
+}
+
+test('claims of another gateway are not held against this one, only against themselves', () => {
+  const told = findings((f) => anothers(f)).map(({ kind, message }) => [kind, message])
+  expect(told).toEqual([
+    ['open', 'provider has still to redeem 7 on line theirs/m'],
+    ['refused', 'claim c2 of provider, 10 micro-units: late'],
+  ])
+  const wrong = findings((f) => anothers(f, 6n)).filter(({ kind }) => kind === 'difference')
+  expect(wrong.map(({ message }) => message)).toEqual([
+    'provider: the voucher of line theirs/m is for 7, its paid claims come to 6',
+  ])
 })
 
 const open: readonly [string, RegExp, Plant][] = [
