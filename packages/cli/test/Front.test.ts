@@ -121,6 +121,11 @@ describe('receipts', () => {
     expect((await foil(own.dir, ['receipts'])).stdout).toContain(`${damaged} cannot be read`)
     const bad = await foil(own.dir, ['receipts', 'show', damaged])
     expect([bad.code, bad.stderr]).toEqual([1, expect.stringMatching(/cannot be read.+\n {2}fix: .+\n$/)])
+    // Its network is not this home's: found, judged, and not met.
+    const verified = await foil(own.dir, ['verify', id.slice(0, 10), '--offline', '--json'])
+    expect(JSON.parse(verified.stdout).receipt).toMatchObject({ id })
+    const unknown = await foil(own.dir, ['verify', '0x7777', '--offline'])
+    expect([unknown.code, unknown.stderr]).toEqual([1, expect.stringMatching(/there is no receipt 0x7777/)])
     const none = await foil(own.dir, ['receipts', 'show', '0x77'])
     expect([none.code, none.stderr]).toEqual([1, expect.stringMatching(/there is no receipt 0x77/)])
     expect((await foil(own.dir, ['receipts', 'show', '0x'])).stderr).toMatch(/2 receipts begin with 0x/)

@@ -1,10 +1,11 @@
-import type { Bytes, Transcript } from '@counterfoil/protocol'
+import type { Transcript } from '@counterfoil/protocol'
 import { Command } from 'commander'
 import { Failure } from '../Failure.ts'
 import * as Home from '../Home.ts'
 import * as Missing from '../Missing.ts'
 import { integer } from '../Option.ts'
 import * as Params from '../Params.ts'
+import * as ReceiptSource from '../ReceiptSource.ts'
 import { action, type Setting } from '../Setting.ts'
 import * as Slip from '../Slip.ts'
 
@@ -62,7 +63,7 @@ async function list({ home, terminal }: Setting, { limit }: { readonly limit: nu
 }
 
 async function show({ home, terminal }: Setting, _: object, beginning: string): Promise<undefined> {
-  const id = find(home, beginning)
+  const id = ReceiptSource.id(home, beginning)
   const path = Home.paths.receipt(home, id)
   const transcript = Home.transcript(home, id)
   if (!transcript) throw new Failure(`${path} cannot be read as a transcript`, 'move it away, or restore it')
@@ -89,14 +90,4 @@ async function show({ home, terminal }: Setting, _: object, beginning: string): 
 function say(terminal: Setting['terminal'], who: string, content: unknown): void {
   terminal.print(who)
   terminal.write(`${typeof content === 'string' ? content : JSON.stringify(content)}\n`)
-}
-
-function find(home: string, beginning: string): Bytes.Hex {
-  const found = Home.receiptIds(home).filter((id) => id.startsWith(beginning.toLowerCase()))
-  const [id] = found
-  if (id === undefined)
-    throw new Failure(`there is no receipt ${beginning} in ${Home.paths.receipts(home)}`, 'see foil receipts')
-  if (found.length > 1)
-    throw new Failure(`${found.length} receipts begin with ${beginning}`, 'write more of its id')
-  return id
 }
