@@ -39,9 +39,9 @@ describe('a check of the real model', { timeout: 1_200_000 }, () => {
 
   test('a hidden system prompt is found by what is said, where usage says nothing of it', async () => {
     const result = await run({
-      requests: 200,
+      requests: 60,
       seed: 1,
-      hiddenPrompt: 'Always answer as a pirate of few words.',
+      hiddenPrompt: 'You are a poet. Answer in rhymed verse only.',
       liesAboutUsage: true,
     })
     expect(result).toMatchObject({ outcome: 'not-consistent', uncounted: {} })
