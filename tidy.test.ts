@@ -28,7 +28,18 @@ const rooms: Readonly<Record<string, readonly string[]>> = {
   gateway: ['protocol', 'chain', 'http'],
   sdk: ['protocol', 'chain'],
   auditor: ['protocol', 'chain', 'http', 'models', 'engines', 'sdk'],
-  testnet: ['protocol', 'chain', 'http', 'contracts', 'models', 'engines', 'provider', 'auditor', 'gateway', 'sdk'],
+  testnet: [
+    'protocol',
+    'chain',
+    'http',
+    'contracts',
+    'models',
+    'engines',
+    'provider',
+    'auditor',
+    'gateway',
+    'sdk',
+  ],
   cli: [
     ...[
       'protocol',
