@@ -42,6 +42,8 @@ export type Directory = {
   models(): readonly Model[]
   /** The model of a label or of a model id. */
   resolve(name: string): Model | undefined
+  /** Young, and some provider's offers were never read: a model that is not known may yet exist. */
+  isStarting(): boolean
   /** The words of a model's manifest about its weights; empty while nobody has shown it. */
   quantization(model: Bytes.Hex): string
   /** Offers that can serve the job, the best first; those set aside, `excluded` or below the policy are left out. */
@@ -84,6 +86,9 @@ export function create(options: Options): Directory {
   const manifests = new Map<Bytes.Hex, ModelManifest.ModelManifest>()
   /** The operator's, in its order, then those that our own key opened since. */
   const channels = new Set(options.channels)
+  const startedMs = clock.monotonicMs()
+  /** Channels whose offers were read since the start. */
+  const shown = new Set<Bytes.Hex>()
   const inOrder = () => [...channels].flatMap((channel) => accounts.get(channel) ?? [])
 
   /** Providers join while we run: whoever opens channels with our key needs no restart of us. */
@@ -104,6 +109,7 @@ export function create(options: Options): Directory {
       })
       accounts.set(channel, account)
       account.offers = await readOffers(account)
+      shown.add(channel)
       await options.onReached(account)
       account.unusable = undefined
     } catch (error) {
@@ -220,6 +226,9 @@ export function create(options: Options): Directory {
       collect(inOrder().flatMap(({ offers }) => offers)).find(
         ({ id, manifest }) => id === name || manifest?.name === name,
       ),
+    isStarting: () =>
+      clock.monotonicMs() - startedMs < limits.startingMs &&
+      [...channels].some((channel) => !shown.has(channel)),
     quantization: (model) => manifests.get(model)?.quantization ?? '',
     candidates(job, excluded, policy) {
       const now = clock.monotonicMs()

@@ -40,6 +40,8 @@ export const limits = {
   setAsideLiedMs: 600_000,
   /** Offers, endpoints and channels are read again this often. */
   refreshMs: 15_000,
+  /** So long after its start a gateway does not say that a model does not exist while a provider has not shown its offers. */
+  startingMs: 60_000,
   /** A registered key is read again after this: a revocation is noticed within a minute. */
   keyCacheMs: 60_000,
   /** Chain time is read this often … */

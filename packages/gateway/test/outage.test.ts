@@ -129,6 +129,26 @@ describe('a provider that is away', () => {
   })
 })
 
+describe('a gateway that starts while its provider is away', () => {
+  const restartWithout = async (limits: Partial<typeof world.config.limits>) => {
+    await world.gateway[Symbol.asyncDispose]()
+    await provider.close()
+    Object.assign(provider, { close: async () => {} })
+    Object.assign(world.config, { limits: { ...world.config.limits, ...limits } })
+    await world.restart()
+    const response = await world.chat({})
+    return [response.status, (await response.json()).error.code]
+  }
+
+  test('does not say that a model is unknown which it may learn of', async () => {
+    expect(await restartWithout({})).toEqual([503, 'no_provider'])
+  })
+
+  test('says so once it is no longer young', async () => {
+    expect(await restartWithout({ startingMs: 0 })).toEqual([404, 'model_not_found'])
+  })
+})
+
 test('a gateway told to stop finishes what runs and takes no more', async () => {
   const held = Promise.withResolvers<void>()
   provider.before = (n) => (n === 3 ? held.promise : undefined)

@@ -108,6 +108,11 @@ function modelName(body: unknown): string {
 }
 
 export function unknownModel({ directory }: Context, label: string): Refusal.RefusedError {
+  if (directory.isStarting())
+    return Http.refused(
+      'no_provider',
+      'This gateway has just started and has not reached every provider yet; try again in a moment.',
+    )
   const names = directory.models().map(({ id, manifest }) => manifest?.name ?? id)
   const near = NearMatches.find(label, names)
   const hint =
