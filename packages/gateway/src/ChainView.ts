@@ -8,8 +8,10 @@ export interface ChainReader {
   key(keyId: Bytes.Hex): Promise<Key.ReceiptKey | undefined>
   channel(id: Bytes.Hex): Promise<Channels.Channel | undefined>
   endpoint(provider: Bytes.Hex): Promise<string | undefined>
-  /** Numbered channels that this account has opened, with its own key as signer, to providers other than `known`. */
-  ownChannels(account: Bytes.Hex, known: ReadonlySet<Bytes.Hex>): Promise<readonly Bytes.Hex[]>
+  /** Everybody registered as a provider, in order of registration. */
+  providers(): Promise<readonly Bytes.Hex[]>
+  /** The numbered channel in use that this account has opened to the provider, with its own key as signer. */
+  ownChannel(account: Bytes.Hex, provider: Bytes.Hex): Promise<Bytes.Hex | undefined>
   root(keyId: Bytes.Hex, epoch: bigint): Promise<Batch.BatchRoot | undefined>
   /** The second of the latest block. */
   seconds(): Promise<number>
@@ -21,16 +23,9 @@ export function reader(network: Network.Network): ChainReader {
     key: (keyId) => Keys.read(chain, keyId),
     channel: (id) => Channels.read(chain, id),
     endpoint: async (provider) => (await Providers.read(chain, provider))?.endpoint,
-    async ownChannels(account, known) {
-      const providers = await Providers.list(chain, { at: 'finalized' })
-      const found: Bytes.Hex[] = []
-      for (const { provider } of providers.filter((one) => !known.has(one.provider))) {
-        const parties = { payer: account, payee: provider, signer: account }
-        const { id } = await NumberedChannels.find(chain, parties)
-        if (id !== undefined) found.push(id)
-      }
-      return found
-    },
+    providers: async () => (await Providers.list(chain, { at: 'finalized' })).map(({ provider }) => provider),
+    ownChannel: async (account, provider) =>
+      (await NumberedChannels.find(chain, { payer: account, payee: provider, signer: account })).id,
     root: (keyId, epoch) => Roots.read(chain, keyId, epoch),
     seconds: async () => Number(await Time.now(chain)),
   }
@@ -41,6 +36,11 @@ export type ChainView = {
   /** Seconds of chain time: the latest block's, and the time that has passed here since. */
   seconds(): number
   epoch(): bigint
+  /**
+   * What this machine's clock lacked to the chain's time when a block was last new, in milliseconds; undefined before the first.
+   * It stays while the chain is away or makes no blocks: then the chain tells nothing of the time.
+   */
+  apartMs(): number | undefined
   /** Whether it has answered lately. While it is away nothing new is begun: closings and revocations would be missed. */
   isAway(): boolean
   /** A registered receipt key, at most `keyCacheMs` old. Throws where it is not known and the chain is away. */
@@ -58,6 +58,8 @@ export function create(
   const { clock, limits } = options
   const keys = new Map<Bytes.Hex, { readonly key: Key.ReceiptKey; readonly readAt: number }>()
   let offset: number | undefined
+  let latest: number | undefined
+  let apartMs: number | undefined
   let seenAt = Number.NEGATIVE_INFINITY
 
   function seconds(): number {
@@ -68,6 +70,7 @@ export function create(
   return {
     seconds,
     epoch: () => Batch.epochAt(seconds(), options.network.epochSeconds),
+    apartMs: () => apartMs,
     isAway: () => clock.monotonicMs() - seenAt > limits.chainAwayMs,
     async key(keyId) {
       const known = keys.get(keyId)
@@ -82,6 +85,11 @@ export function create(
     async poll() {
       const block = await chain.seconds()
       seenAt = clock.monotonicMs()
+      // Far below the latest is a chain that was set back; a little below is a node that lags.
+      if (latest === undefined || block > latest || latest - block > blockGapSeconds) {
+        latest = block
+        apartMs = block * 1000 - clock.now()
+      }
       const present = block - seenAt / 1000
       // A block is up to one interval old when we read it, so the youngest reading is the best one.
       if (offset === undefined || present > offset || offset - present > blockGapSeconds) offset = present

@@ -13,6 +13,7 @@ import {
 import * as Account from './Account.ts'
 import type { ChainReader, ChainView } from './ChainView.ts'
 import type { Clock } from './Clock.ts'
+import * as Discovery from './Discovery.ts'
 import { type Events, reasonOf } from './events.ts'
 import * as Params from './Params.ts'
 import * as ProviderClient from './ProviderClient.ts'
@@ -59,6 +60,8 @@ export type Directory = {
   ): readonly { readonly provider: Bytes.Hex; readonly reason: Verdict.Reason }[]
   /** Reads channels, endpoints and offers again. */
   refresh(): Promise<void>
+  /** Looks for channels that our own key opened since; the next `refresh` reads them. */
+  discover(): Promise<void>
   close(): Promise<void>
 }
 
@@ -78,6 +81,8 @@ export type Options = {
   readonly objection: (offer: Offer.Offer, policy: Policy.Policy, job?: Job.Job) => Verdict.Reason | undefined
   /** A provider answered: agree with it on vouchers and unpaid claims, the first time (while `unusable`) before work. */
   readonly onReached: (account: Account.Account) => Promise<void>
+  /** `discover` has found a channel. */
+  readonly onFound: () => void
 }
 
 export function create(options: Options): Directory {
@@ -91,12 +96,21 @@ export function create(options: Options): Directory {
   const shown = new Set<Bytes.Hex>()
   const inOrder = () => [...channels].flatMap((channel) => accounts.get(channel) ?? [])
 
-  /** Providers join while we run: whoever opens channels with our key needs no restart of us. */
+  let isClosed = false
+  const discovery = Discovery.create({
+    ...{ reader, events, account: options.signer },
+    isOver: () => isClosed || chain.isAway(),
+  })
+
   async function discover(): Promise<void> {
-    const known = new Set(inOrder().flatMap(({ payee, unusable }) => (unusable === undefined ? [payee] : [])))
     // A chain that is away shows no newcomers; what we know stays.
-    const found = await reader.ownChannels(options.signer, known).catch(() => [])
-    for (const channel of found) if (channels.size < Params.channelsMax) channels.add(channel)
+    if (chain.isAway()) return
+    const known = new Set(inOrder().flatMap(({ payee, unusable }) => (unusable === undefined ? [payee] : [])))
+    const found = (await discovery.look(known)).filter((channel) => !channels.has(channel))
+    const room = Math.max(0, Params.channelsMax - channels.size)
+    for (const channel of found.slice(0, room)) channels.add(channel)
+    if (found.length > 0 && room > 0) options.onFound()
+    if (found.length > room) throw new FullError(found.length - room)
   }
 
   async function refreshOne(channel: Bytes.Hex): Promise<void> {
@@ -228,7 +242,7 @@ export function create(options: Options): Directory {
       ),
     isStarting: () =>
       clock.monotonicMs() - startedMs < limits.startingMs &&
-      [...channels].some((channel) => !shown.has(channel)),
+      (!discovery.isDone || [...channels].some((channel) => !shown.has(channel))),
     quantization: (model) => manifests.get(model)?.quantization ?? '',
     candidates(job, excluded, policy) {
       const now = clock.monotonicMs()
@@ -270,10 +284,11 @@ export function create(options: Options): Directory {
         : []
     },
     refresh: async () => {
-      await discover()
       await Promise.all([...channels].map(refreshOne))
     },
+    discover,
     close: async () => {
+      isClosed = true
       await Promise.all(inOrder().map((account) => account.client.close()))
     },
   }
@@ -288,3 +303,13 @@ function compare(a: bigint, b: bigint): number {
 
 /** What the chain shows makes a channel useless. */
 class UnusableError extends Error {}
+
+/** Our key has opened more channels than one gateway keeps. */
+class FullError extends Error {
+  override readonly name = 'Directory.FullError'
+  constructor(more: number) {
+    super(
+      `${more} channels that our key opened are left out, as ${Params.channelsMax} are known: start with fewer in GATEWAY_CHANNELS`,
+    )
+  }
+}

@@ -40,6 +40,8 @@ export const limits = {
   setAsideLiedMs: 600_000,
   /** Offers, endpoints and channels are read again this often. */
   refreshMs: 15_000,
+  /** Channels that our own key opened are looked for this often: a read or more for each provider that we have none with. */
+  discoveryMs: 30_000,
   /** So long after its start a gateway does not say that a model does not exist while a provider has not shown its offers. */
   startingMs: 60_000,
   /** A registered key is read again after this: a revocation is noticed within a minute. */
@@ -99,6 +101,10 @@ export const waitingMax = 1_024
 export const attemptsMax = 3
 /** Channels of one gateway. */
 export const channelsMax = 256
+/** Providers asked about in one round of discovery: some five reads a second, which rented RPC nodes bear. */
+export const discoveryProvidersMax = 128
+/** … and at once: a round takes a few seconds, and leaves the RPC's connections to what requests wait for. */
+export const discoveryConcurrencyMax = 4
 /** Sockets to one provider. */
 export const providerConnectionsMax = 128
 /** A provider's plain answer: 1024 offers, or 256 unpaid claims with their answers. */

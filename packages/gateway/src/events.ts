@@ -45,6 +45,9 @@ export function create(log: Logger, metrics: Metrics) {
     /** A channel cannot be used at present. */
     channelUnusable: (at: { readonly channel: Bytes.Hex; readonly reason: string }) =>
       log.warn(at, 'channel unusable'),
+    /** Whether our key has opened a channel to this provider could not be read. */
+    discoveryFailed: (at: { readonly provider: Bytes.Hex; readonly reason: string }) =>
+      log.warn(at, 'looking for a channel failed'),
     offerIgnored: (at: {
       readonly provider: Bytes.Hex
       readonly model: Bytes.Hex
@@ -104,6 +107,10 @@ export function create(log: Logger, metrics: Metrics) {
       log.info(at, 'pruned'),
     databaseAway: (error: unknown) => log.error({ reason: reasonOf(error) }, 'database away'),
     chainAway: (error: unknown) => log.warn({ reason: reasonOf(error) }, 'chain away'),
+    /** The chain's time counts in place of this machine's clock. */
+    clockWrong: (apartMs: number) =>
+      log.warn({ apartMs }, "this machine's clock is far from the chain's time, which counts: set the clock"),
+    clockRight: () => log.info('the clock agrees with the chain again'),
     /** No handle was left for a connection that came: raise the process's limit of open files. */
     acceptFailed: (error: Error) => log.error({ reason: reasonOf(error) }, 'connection not accepted'),
     /** Work in the background failed in a way that nobody planned for; it is tried again at its next turn. */

@@ -96,6 +96,7 @@ export async function create(config: Config, ports: Ports): Promise<Gateway> {
     quantization: (model) => directory.quantization(model),
   })
   const directory: Directory.Directory = Directory.create({
+    onFound: () => background.wake('reading the providers'),
     objection: watch.objection,
     ...{ network, signer, privateKey, reader, chain, clock, limits, p256, events },
     channels: config.channels,
@@ -130,6 +131,7 @@ export async function create(config: Config, ports: Ports): Promise<Gateway> {
   await watch.load()
   background.every('reading audits', limits.auditPollMs, watch.round)
   background.every('reading the providers', limits.refreshMs, directory.refresh)
+  background.every('looking for channels', limits.discoveryMs, directory.discover)
   background.every('pruning', limits.pruneMs, () => Retention.prune({ database, clock, limits, events }))
   background.every('tending the ledger', limits.leaseTendMs, ledger.tend)
   const prove = Inclusion.create({ database, reader, directory, clock, events })

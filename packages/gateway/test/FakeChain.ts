@@ -41,10 +41,9 @@ export function create(): FakeChain {
     key: async (keyId) => present().keys.get(keyId),
     channel: async (id) => present().channels.get(id),
     endpoint: async (provider) => present().endpoints.get(provider),
-    ownChannels: async (account, known) =>
-      [...present().channels].flatMap(([id, { payer, payee }]) =>
-        payer === account && !known.has(payee) ? [id] : [],
-      ),
+    providers: async () => [...present().endpoints.keys()],
+    ownChannel: async (account, provider) =>
+      [...present().channels].find(([, { payer, payee }]) => payer === account && payee === provider)?.[0],
     root: async (keyId, epoch) =>
       present().roots.find((root) => root.keyId === keyId && root.epoch === epoch),
     seconds: async () => {
