@@ -3,10 +3,11 @@ import type { Facts, Finding } from '../../src/money/Facts.ts'
 import * as Gather from '../../src/money/Gather.ts'
 import * as Money from '../../src/money/Money.ts'
 import * as Testnet from '../../src/Testnet.ts'
-import * as Doors from './Doors.ts'
+import * as Accounts from './Accounts.ts'
 import * as Load from './Load.ts'
 import * as Moments from './Moments.ts'
 import * as Random from './Random.ts'
+import * as SecondGateway from './SecondGateway.ts'
 import { Victims } from './Victims.ts'
 
 export type Options = {
@@ -47,9 +48,9 @@ export async function run(options: Options): Promise<Report> {
   stack.defer(() => testnet.stop())
   const { databaseUrl } = testnet
   if (databaseUrl === undefined) throw new Error(`a network runs in ${home} already`)
-  const gateway = await Doors.second(testnet, home)
+  const gateway = await SecondGateway.start(testnet, home)
   stack.defer(() => gateway.stop())
-  const { apiKeys, granted } = await Doors.accounts(databaseUrl, testnet.apiKey)
+  const { apiKeys, granted } = await Accounts.fund(databaseUrl, testnet.apiKey)
   const door = { model: testnet.model, urls: [testnet.url, gateway.url], apiKeys } as const
   const load = Load.start(door, { seed, clients: options.clients })
   const victims = new Victims()
