@@ -107,8 +107,11 @@ async function complete(setting: Setting, request: Request, init?: RequestInit):
   const response = await setting.send(request.url, { ...init, method: 'POST', headers, body, signal })
   if (!response.ok) return response
   // Some other statuses of success forbid a body, and none of them is an answer (RFC 9110, 15.3).
-  if (response.status !== 200)
+  if (response.status !== 200) {
+    // A body that nobody reads holds its connection.
+    await response.body?.cancel().catch(() => {})
     return refused(new PolicyError(`the gateway answers with status ${response.status}, an answer has 200`))
+  }
   const settle = (answer: Answer.Answer) => settled(setting, { network, gateway, question, answer, response })
   if (question.stream) return stream(response, settle, () => left.abort())
   try {

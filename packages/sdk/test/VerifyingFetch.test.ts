@@ -1,7 +1,7 @@
 import { generateKeyPairSync } from 'node:crypto'
 import { Bytes, type Report, Transcript } from '@counterfoil/protocol'
 import OpenAI, { APIError } from 'openai'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import { chainEvidence, type VerifyingFetchOptions, verifyingFetch } from '../src/index.ts'
 import { digest, FakeGateway, type Lies, modelId, network, nowMs, otherModelId } from './FakeGateway.ts'
 
@@ -71,6 +71,17 @@ test.each([201, 204, 205])(
     }
   },
 )
+
+test.each(ways)('what is refused by its status is not left open, %s', async (_, ask) => {
+  const cancel = vi.fn<() => void>()
+  const body = () => new ReadableStream({ cancel })
+  const odd: typeof fetch = async (input, init) =>
+    /completions$/.test(`${input}`) ? new Response(body(), { status: 202 }) : fetch(input, init)
+  const { gateway, client } = await setUp({}, { fetch: odd })
+  await using _gateway = gateway
+  expect((await refusal(ask(client))).message).toContain('status 202')
+  expect(cancel).toHaveBeenCalledOnce()
+})
 
 describe.each(ways)('an honest answer, %s', (_, ask) => {
   test('arrives, and its report holds `signed`', async () => {
