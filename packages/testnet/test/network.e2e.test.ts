@@ -180,7 +180,8 @@ test('providers are paid exactly what was claimed, on chain', async () => {
   expect(await redeemed()).toBe(spent)
 }, 90_000)
 
-// The last two let the chain's time go on; nothing that follows would see the time of this machine.
+// THESE TWO STAY LAST, in this order: the second lets the chain's time go 21 days on, and stops a provider. A test after them
+// would find keys, offers and channels of another time than this machine's; it belongs above this line.
 
 const receiptOf = async (least: 'signed' | 'committed') => {
   await client(least).chat.completions.create({
