@@ -54,8 +54,8 @@ export type Auditor = {
   /** Rises with everything that pages and histories show; epochs of the plans that changed and were not read again. */
   version: number
   readonly stale: Set<bigint>
-  /** Why the last round could not be written down; undefined while all is well. */
-  diskFailed: string | undefined
+  /** Whether the last round could not be written down. */
+  diskFailed: boolean
   /** The highest commitment that a conviction opens to everybody; -1 before any. */
   shown: number
 }

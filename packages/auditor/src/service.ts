@@ -81,7 +81,7 @@ export async function create(config: Config, ports: ServicePorts): Promise<Servi
     version: 0,
     stale: new Set(),
     shown: -1,
-    diskFailed: undefined,
+    diskFailed: false,
   }
   const { log, chain } = auditor
   const server = Server.create(auditor)
@@ -116,13 +116,13 @@ export async function create(config: Config, ports: ServicePorts): Promise<Servi
   const loop = (ports.loop ?? clockwork)(() =>
     inTurn(async () => {
       let failure: unknown
-      let diskFailed: string | undefined
+      let diskFailed = false
       for (const [doing, work] of parts) {
         if (stopping.signal.aborted) return
         // A chain that is away must not keep answers from being scored, nor a gateway plans from being settled.
         await work().catch((error: unknown) => {
           failure = error
-          if (Store.isDiskFailure(error)) diskFailed = String(error)
+          if (Store.isDiskFailure(error)) diskFailed = true
           if (!stopping.signal.aborted) events.roundFailed(log, doing, error)
         })
       }
@@ -137,9 +137,9 @@ export async function create(config: Config, ports: ServicePorts): Promise<Servi
       inTurn(async () => {
         try {
           for (const [, work] of parts) await work()
-          auditor.diskFailed = undefined
+          auditor.diskFailed = false
         } catch (error) {
-          if (Store.isDiskFailure(error)) auditor.diskFailed = String(error)
+          if (Store.isDiskFailure(error)) auditor.diskFailed = true
           throw error
         }
       }),

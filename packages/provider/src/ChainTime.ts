@@ -29,6 +29,11 @@ export function corrected(clock: Clock, time: Pick<ChainTime, 'offset'>): Clock 
   }
 }
 
+/** The earlier of this machine's clock and the chain's: no time that both have not reached. Milliseconds since 1970 UTC. */
+export function earlierMs(time: ChainTime): number {
+  return Math.min(time.clock.now(), Math.floor(time.offset * 1000 + time.clock.elapsed()))
+}
+
 /** Whole seconds of chain time, now. */
 export function seconds(time: ChainTime): number {
   return Math.floor(time.offset + time.clock.elapsed() / 1000)

@@ -11,7 +11,7 @@ export type DiskWatch = {
   readonly store: Store.Store
   readonly clock: Clock
   readonly log: events.Log
-  failed: { readonly sinceMs: number; readonly reason: string } | undefined
+  failed: { readonly sinceMs: number } | undefined
 }
 
 export function create(from: Omit<DiskWatch, 'failed'>): DiskWatch {
@@ -21,9 +21,9 @@ export function create(from: Omit<DiskWatch, 'failed'>): DiskWatch {
 /** Notes an error where it says that the disk took nothing; true where it does. */
 export function onError(watch: DiskWatch, error: unknown): boolean {
   if (!isDiskFailure(error)) return false
-  const reason = error instanceof Error ? error.message : String(error)
-  if (!watch.failed) events.diskFailed(watch.log, reason)
-  watch.failed ??= { sinceMs: watch.clock.now(), reason }
+  // The reason may hold a path of this machine: it goes to the log, and no further.
+  if (!watch.failed) events.diskFailed(watch.log, error instanceof Error ? error.message : String(error))
+  watch.failed ??= { sinceMs: watch.clock.now() }
   return true
 }
 
@@ -57,9 +57,10 @@ export function probe(watch: DiskWatch): void {
   watch.failed = undefined
 }
 
-// SQLite's result codes, of which the low byte is the kind: read-only, input or output, full, cannot open.
-const kinds = [8, 10, 13, 14]
-const codes = ['ENOSPC', 'EDQUOT', 'EFBIG', 'EROFS', 'EIO', 'EMFILE', 'ENFILE']
+// SQLite's result codes, of which the low byte is the kind: read-only, input or output, full. That it cannot open a file is as
+// often a want of handles, which room on the disk does not mend.
+const kinds = [8, 10, 13]
+const codes = ['ENOSPC', 'EDQUOT', 'EROFS', 'EIO']
 
 function isDiskFailure(error: unknown): boolean {
   if (!(error instanceof Error)) return false

@@ -1,4 +1,4 @@
-import type { Inclusions, Outbox } from '@counterfoil/chain'
+import { type Inclusions, type Outbox, RevertedError } from '@counterfoil/chain'
 import type { Bytes, Refusal, Voucher } from '@counterfoil/protocol'
 import type { Logger } from 'pino'
 
@@ -140,8 +140,9 @@ export function demandNotOurs(log: Log, { claimId, keyId, epoch, sequence, answe
     'a claim is demanded that this store has in no batch: answer it from the store that has it before answerBy, or the stake is held',
   )
 }
-export function redeemed(log: Log, vouchers: number, amount: bigint) {
-  log.info({ event: 'redeemed', vouchers, amount: `${amount}` }, 'vouchers redeemed in one transaction')
+/** `sent`: void ones, which the contract passes over, are among them; `amount` is what it paid. */
+export function redeemed(log: Log, sent: number, amount: bigint) {
+  log.info({ event: 'redeemed', sent, amount: `${amount}` }, 'one transaction of vouchers was paid')
 }
 export function voucherUnredeemable(
   log: Log,
@@ -159,6 +160,15 @@ export function channelClosed(log: Log, channel: Bytes.Hex, lost: bigint) {
 export function transaction(log: Log, { kind, ...rest }: Outbox.Event) {
   const write = kind === 'failed' || kind === 'renumbered' || kind === 'filled' ? log.warn : log.info
   write.call(log, { event: `transaction-${kind}`, ...rest }, `a transaction of ours: ${kind}`)
+}
+/** Work on the chain failed: the contract said no, or nobody answered. */
+export function chainFailed(log: Log, doing: string, error: unknown) {
+  if (!(error instanceof RevertedError)) return chainAway(log, doing, error)
+  const { errorName, hash } = error
+  log.warn(
+    { event: 'chain-refused', doing, err: text(error), errorName, ...(hash && { hash }) },
+    'the contract refused; it is looked at afresh in the next round',
+  )
 }
 export function chainAway(log: Log, doing: string, error: unknown) {
   log.warn(

@@ -17,7 +17,6 @@ import * as Poster from './Poster.ts'
 import * as Provider from './Provider.ts'
 import * as Redeemer from './Redeemer.ts'
 import type { SigningKey } from './SigningKey.ts'
-import * as Claims from './store/Claims.ts'
 import * as Store from './store/Store.ts'
 import * as WriteOff from './WriteOff.ts'
 
@@ -119,7 +118,7 @@ async function start(store: Store.Store, config: Config, ports: ServicePorts): P
       intervalMs,
       pauseMsMax: Params.chainBackoffMsMax,
       onError: (error) => {
-        if (!DiskWatch.onError(provider.disk, error)) events.chainAway(log, doing, error)
+        if (!DiskWatch.onError(provider.disk, error)) events.chainFailed(log, doing, error)
       },
     })
   const loops = [
@@ -142,9 +141,7 @@ async function start(store: Store.Store, config: Config, ports: ServicePorts): P
       onError: () => {},
     }),
     every(Params.writeOffPollMs, 'write claims off', async () => WriteOff.sweep(provider)),
-    every(Params.prunePollMs, 'drop old transcripts', async () => {
-      Claims.prune(store, provider.clock.now() - Params.retentionSeconds * 1000)
-    }),
+    every(Params.prunePollMs, 'drop old transcripts', async () => WriteOff.prune(provider)),
   ]
 
   async function settle(): Promise<void> {
@@ -174,7 +171,7 @@ async function start(store: Store.Store, config: Config, ports: ServicePorts): P
       clearTimeout(deadline)
       await Promise.all(loops.map((loop) => loop.stop()))
       if (config.redeem.atExit)
-        await settle().catch((error: unknown) => events.chainAway(log, 'redeem at exit', error))
+        await settle().catch((error: unknown) => events.chainFailed(log, 'redeem at exit', error))
       events.stopped(log)
       Store.close(store)
     },

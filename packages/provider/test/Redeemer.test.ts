@@ -94,7 +94,7 @@ test('all lines that are due go into one transaction; what is not due waits', as
   const before = await sent()
   expect(await Redeemer.redeem(redeemer())).toBe(2_000n)
   expect((await sent()) - before).toBe(1)
-  expect(eventsOf('redeemed')).toMatchObject([{ vouchers: 20, amount: '2000' }])
+  expect(eventsOf('redeemed')).toMatchObject([{ sent: 20, amount: '2000' }])
   expect([await drawn(1), await drawn(20), await drawn(21)]).toEqual([100n, 100n, 0n])
   expect(await Redeemer.redeem(redeemer())).toBe(0n)
   for (let line = 1; line <= 20; line++) hold(line, 150n)
@@ -151,7 +151,7 @@ test('killed between the store and the sending: what was signed is sent and wait
   const [total] = await Promise.all([Redeemer.redeem(next), next.chain.tend()])
   expect(total).toBe(30n)
   expect((await sent()) - before).toBe(2)
-  expect(eventsOf('redeemed')).toMatchObject([{ vouchers: 1, amount: '30' }])
+  expect(eventsOf('redeemed')).toMatchObject([{ sent: 1, amount: '30' }])
   expect([await drawn(1), await drawn(3)]).toEqual([100n, 130n])
 })
 

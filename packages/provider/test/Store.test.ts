@@ -134,10 +134,11 @@ describe('claims', () => {
     const seen: unknown[] = []
     const log = { info() {}, error() {}, warn: (entry: unknown) => seen.push(entry) }
     const clock = new FakeClock()
+    const time = { chain: { seconds: async () => 0 }, clock, offset: 0 }
     const endedMs = made[0]?.receipt.claim.time.ended ?? 0
     const sweepAt = (seconds: number) => {
       clock.ms = endedMs + seconds * 1000
-      WriteOff.sweep({ store, clock, log })
+      WriteOff.sweep({ store, time, log })
     }
     sweepAt(Params.refusedWriteOffSeconds)
     expect(seen).toEqual([])
@@ -157,6 +158,32 @@ describe('claims', () => {
       'paid',
       'written-off',
     ])
+    Store.close(store)
+  })
+
+  test.each([
+    ['the chain tells a time to come', 0, 32],
+    ['this machine’s clock is ahead', 32, 0],
+  ])('while %s nothing is given up or dropped', (_, ownDays, chainDays) => {
+    const store = Store.open(dir)
+    const sequence = Sequence.open(store, keyId)
+    const [unpaid, paid] = [0, 1].map(() => end(Sequence.take(sequence, 0n)))
+    if (!unpaid || !paid) throw new Error('no claims')
+    for (const one of [unpaid, paid]) Claims.insert(store, one, salts)
+    Claims.setState(store, Claim.id(paid.receipt.claim), 'paid')
+    const log = { info() {}, error() {}, warn() {} }
+    const at = (days: number) => unpaid.receipt.claim.time.ended + days * 86_400_000
+    const own = { now: () => at(ownDays), elapsed: () => 0 }
+    const time = (chain: number) => ({
+      ...{ chain: { seconds: async () => 0 }, clock: own, offset: at(chain) / 1000 },
+    })
+    const kept = () => Claims.ofRequest(store, channel, paid.receipt.claim.request)
+    const before = kept()
+    expect(before).toHaveProperty('end')
+    WriteOff.sweep({ store, time: time(chainDays), log })
+    WriteOff.prune({ store, time: time(chainDays) })
+    expect(Claims.exposure(store, channel)).toBe(7n)
+    expect(kept()).toEqual(before)
     Store.close(store)
   })
 

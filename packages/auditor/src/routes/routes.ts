@@ -29,8 +29,8 @@ export const routes: readonly Route[] = [
     handle({ auditor, response }) {
       const { store, chain, diskFailed } = auditor
       const health = { auditor: chain.auditor, commitments: Plans.count(store) }
-      if (diskFailed === undefined) Reply.json(response, { ok: true, ...health })
-      else Reply.json(response, { ok: false, reason: diskFailed, ...health }, 503)
+      if (!diskFailed) Reply.json(response, { ok: true, ...health })
+      else Reply.json(response, { ok: false, reason: 'disk-failed', ...health }, 503)
     },
   },
   {

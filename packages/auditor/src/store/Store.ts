@@ -65,8 +65,9 @@ export function transaction<T>(store: Store, work: () => T): T {
   }
 }
 
-// SQLite's result codes, of which the low byte is the kind: read-only, input or output, full, cannot open.
-const diskKinds = [8, 10, 13, 14]
+// SQLite's result codes, of which the low byte is the kind: read-only, input or output, full. That it cannot open a file is as
+// often a want of handles, which room on the disk does not mend.
+const diskKinds = [8, 10, 13]
 
 /** Whether an error says that the disk took nothing. */
 export function isDiskFailure(error: unknown): boolean {

@@ -30,7 +30,7 @@ test('full while audits go on: nothing is asked that is not written down, health
     }
   await expect(service.round()).rejects.toThrow(/full|disk I\/O/)
   const health = await fetch(`${service.url}/healthz`)
-  expect([health.status, await health.json()]).toMatchObject([503, { ok: false }])
+  expect([health.status, await health.json()]).toMatchObject([503, { ok: false, reason: 'disk-failed' }])
   expect(bed.chain.commitments).toEqual([])
   expect(bed.gateway.bodies).toEqual([])
   for (const path of fillers) rmSync(path, { force: true })
