@@ -45,6 +45,10 @@ export function create(
   const closing = new WeakSet<Socket>()
   const addresses = new Map<string, number>()
 
+  const connectionsMax = connectionsOf(limits.connectionsMax, handlesEach)
+  // Where handles are few, one address has its share of those.
+  const perAddressMax = Math.ceil((limits.connectionsPerAddressMax * connectionsMax) / limits.connectionsMax)
+
   const server = createServer({
     maxHeaderSize: limits.headerBytesMax,
     headersTimeout: limits.headersMs,
@@ -54,10 +58,12 @@ export function create(
     keepAlive: true,
     noDelay: true,
   })
-  server.maxConnections = connectionsOf(limits.connectionsMax, handlesEach)
+  server.maxConnections = connectionsMax
 
   server.on('connection', (socket: Socket) => {
-    const address = socket.remoteAddress ?? ''
+    // Node takes its own listener away from who asks for a tunnel; a reset without one would end the process.
+    socket.on('error', () => {})
+    const address = networkOf(socket.remoteAddress ?? '')
     const count = (addresses.get(address) ?? 0) + 1
     addresses.set(address, count)
     socket.once('close', () => {
@@ -65,13 +71,17 @@ export function create(
       if (left === 0) addresses.delete(address)
       else addresses.set(address, left)
     })
-    if (count <= limits.connectionsPerAddressMax) return
+    if (count <= perAddressMax) return
     closing.add(socket)
     const problem = `Your address has ${count - 1} connections open, the most there may be; use fewer.`
     Reply.raw(socket, '429 Too Many Requests', Refusal.of('rate_limit_exceeded', problem))
   })
 
-  async function handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
+  async function handle(
+    request: IncomingMessage,
+    response: ServerResponse,
+    objected?: Refusal.Refusal,
+  ): Promise<void> {
     const { socket } = request
     // A reset connection is told by 'close'; without a listener its error would end the process.
     request.on('error', () => {})
@@ -80,8 +90,13 @@ export function create(
     const open = waiting.get(socket) ?? new Set()
     waiting.set(socket, open.add(response))
     response.once('close', () => open.delete(response))
+    // `server.close` ends only what is idle at that moment: while it waits, connections end as their answers do.
+    response.once('finish', () => {
+      if (!server.listening) setImmediate(() => server.closeIdleConnections())
+    })
     try {
-      const objection = open.size > Params.pipelinedMax ? stop(socket, open.size) : objectionTo(request)
+      const objection =
+        open.size > Params.pipelinedMax ? stop(socket, open.size) : (objected ?? objectionTo(request))
       if (objection) Reply.refusal(response, objection, { connection: 'close' })
       else await serve(request, response)
     } catch {
@@ -115,7 +130,7 @@ export function create(
   })
   server.on('checkExpectation', (request, response) => {
     const problem = `Expectation ${JSON.stringify(request.headers.expect?.slice(0, 80))} cannot be met; leave it out.`
-    Reply.refusal(response, Refusal.of('invalid_value', problem, 'expect'), { connection: 'close' })
+    void handle(request, response, Refusal.of('invalid_value', problem, 'expect'))
   })
   server.on('connect', (_, socket) => {
     const refusal = Refusal.of('method_not_allowed', 'CONNECT is not taken: this is no proxy.')
@@ -133,6 +148,17 @@ export function create(
     if (server.listening) onAcceptError(error)
   })
   return server
+}
+
+/** Whose connections are counted together: an IPv4 address, or the /64 that one IPv6 customer has at least. */
+function networkOf(address: string): string {
+  const [, v4] = /^(?:::ffff:)?(\d+\.\d+\.\d+\.\d+)$/i.exec(address) ?? []
+  if (v4 !== undefined) return v4
+  const [head = '', tail] = address.split('::')
+  const groups = head === '' ? [] : head.split(':')
+  const known = groups.length + (tail ? tail.split(':').length : 0)
+  const zeros = tail === undefined ? 0 : 8 - known
+  return [...groups, ...Array<string>(zeros).fill('0')].slice(0, 4).join(':')
 }
 
 /** Bodies come as they are: nothing is inflated here, so nothing small can become large. */

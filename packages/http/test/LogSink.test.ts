@@ -1,6 +1,15 @@
-import { spawn } from 'node:child_process'
+import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { closeSync, existsSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs'
+import {
+  closeSync,
+  constants,
+  existsSync,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  readSync,
+  rmSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
@@ -20,6 +29,24 @@ test('a line that cannot be written is dropped, and its place is marked', () => 
   sink.write('two\n')
   const lines = readFileSync(path, 'utf8').trim().split('\n')
   expect([lines[0], JSON.parse(lines[1] ?? ''), lines[2]]).toMatchObject(['one', { missing: 2 }, 'two'])
+  closeSync(fd)
+  rmSync(dir, { recursive: true })
+})
+
+test('a line that breaks off in a full pipe is not glued to the next', () => {
+  const dir = mkdtempSync(join(tmpdir(), 'log-'))
+  const path = join(dir, 'pipe')
+  execFileSync('mkfifo', [path])
+  const fd = openSync(path, constants.O_RDWR | constants.O_NONBLOCK)
+  const sink = LogSink.create(fd)
+  sink.write(`${'x'.repeat(1_000_000)}\n`)
+  sink.write('lost\n')
+  const buffer = Buffer.alloc(2_000_000)
+  const taken = readSync(fd, buffer)
+  expect(buffer.subarray(0, taken).every((byte) => byte === 0x78)).toBe(true)
+  sink.write('two\n')
+  const text = buffer.subarray(0, readSync(fd, buffer)).toString()
+  expect(text).toMatch(/^x*\n\{"level":40,"missing":2,.*\}\ntwo\n$/)
   closeSync(fd)
   rmSync(dir, { recursive: true })
 })

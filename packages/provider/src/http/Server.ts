@@ -15,17 +15,10 @@ const routes: readonly Route[] = [...jobs, ...account, ...catalogue]
 
 /** The provider's HTTP API; not listening yet. */
 export function create(provider: Provider, limits: Door.Limits = Params.doorLimits): Server {
-  const server = Door.create(
+  return Door.create(
     { limits, handlesEach: 1, onAcceptError: (error) => events.acceptFailed(provider.log, error) },
     (request, response) => serve(provider, request, response),
   )
-  // `close` ends only what is idle at that moment: while it waits, connections end as their answers do.
-  server.on('request', (_, response: ServerResponse) => {
-    response.on('finish', () => {
-      if (!server.listening) setImmediate(() => server.closeIdleConnections())
-    })
-  })
-  return server
 }
 
 async function serve(provider: Provider, request: IncomingMessage, response: ServerResponse): Promise<void> {
