@@ -43,7 +43,8 @@ describe('a connection', () => {
 
 describe('a database that stalls: it takes connections and questions, and says nothing', () => {
   let world: Fixture.World
-  const limits = { databaseMs: 400, healthMs: 100 }
+  // Each thing that fails waits so long: a busy machine answers in far less. The health page waits for the pool's turn besides.
+  const limits = { databaseMs: 2_000, healthMs: 1_000 }
   afterEach(() => world?.close())
 
   const health = async () => {
@@ -66,7 +67,8 @@ describe('a database that stalls: it takes connections and questions, and says n
     expect((await fetch(`${world.gateway.url}/v1/network`)).status).toBe(200)
     databases.server.resume()
     await Fixture.until(async () => (await world.chat({})).status === 200)
-    expect(await health()).toMatchObject({ code: 200, database: 'ok' })
+    await Fixture.until(async () => (await health()).code === 200)
+    expect(await health()).toMatchObject({ database: 'ok' })
     await Fixture.until(async () => (await world.balance()).reserved === 0n)
     await expectBooks(world)
   }, 60_000)
