@@ -49,3 +49,6 @@ export const finalizedWaitMs = 20_000
 export const finalizedPollMs = 200
 /** What is shown of a reason that a gateway gives. */
 export const reasonCharsMax = 300
+/** A gateway looks every 5 s for the roots of its answers, once they are final: a development chain's within 3 s. */
+export const proofWaitMs = 20_000
+export const proofPollMs = 500

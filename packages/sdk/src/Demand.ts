@@ -134,10 +134,12 @@ export async function prove(network: Network.Network, receipt: Receipt.Receipt):
   return { ...receipt, evidence: [{ kind: 'inclusion', path }] }
 }
 
-/** The chain has no demand for a claim that was demanded: a block was taken back. */
+/** The chain has no demand for this claim: none was made, or its block was taken back. */
 export class LostError extends Error {
   override readonly name = 'Demand.LostError'
   constructor(claimId: Bytes.Hex) {
-    super(`the chain knows no demand for claim ${claimId}: demand it, or again where a block was taken back`)
+    super(
+      `the chain knows no demand for claim ${claimId}: none was made, or its block was taken back; demand it again`,
+    )
   }
 }

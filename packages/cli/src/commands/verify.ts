@@ -5,11 +5,10 @@ import {
   type Network,
   type Policy,
   type Report,
-  Transcript,
   type Verdict,
   verify as verifyReceipt,
 } from '@counterfoil/protocol'
-import { type Evidence, fetchTranscript, type ReadEvidence, webCryptoP256 } from '@counterfoil/sdk'
+import { type Evidence, type ReadEvidence, webCryptoP256 } from '@counterfoil/sdk'
 import { Command } from 'commander'
 import * as Auditors from '../Auditors.ts'
 import * as Connection from '../Connection.ts'
@@ -18,6 +17,7 @@ import * as Home from '../Home.ts'
 import * as Ladder from '../Ladder.ts'
 import * as Missing from '../Missing.ts'
 import * as Option from '../Option.ts'
+import * as Proof from '../Proof.ts'
 import * as ReceiptSource from '../ReceiptSource.ts'
 import { action, type Setting } from '../Setting.ts'
 import * as Slip from '../Slip.ts'
@@ -47,7 +47,7 @@ export function verify(): Command {
 
 async function run(setting: Setting, options: Options, source: string): Promise<ExitCode> {
   const kept = await ReceiptSource.read(setting, source)
-  const found = options.offline ? kept : await refresh(setting, kept)
+  const found = options.offline ? kept : await Proof.refresh(setting.home, kept)
   const network = options.offline ? undefined : networkOf(setting, options.network)
   const { evidence, from } = await evidenceFor(setting, network, found)
   const audits = await auditsFor(setting, from === 'chain' ? network : undefined, found, options)
@@ -147,18 +147,4 @@ async function auditsFor(
 
 function networkOf({ home, folder }: Setting, file: string | undefined): Network.Network {
   return file === undefined ? Home.network(home) : Home.readNetwork(resolve(folder, file))
-}
-
-/** A transcript kept before its epoch closed lacks the proof of inclusion: the gateway has it by now. */
-async function refresh({ home }: Setting, found: Found): Promise<Found> {
-  const { transcript } = found
-  const connection = transcript?.receipt.evidence.length === 0 ? Connection.find(home) : undefined
-  if (!transcript || !connection) return found
-  const later = await fetchTranscript(connection.gateway, Transcript.id(transcript)).catch(() => undefined)
-  if (!later || later.receipt.evidence.length === 0) return found
-  // Only the proof is taken: it proves itself, and everything else stays what this person kept.
-  const receipt = { ...transcript.receipt, evidence: later.receipt.evidence }
-  const kept = { ...transcript, receipt }
-  Home.keepTranscript(home, kept)
-  return { receipt, transcript: kept }
 }
