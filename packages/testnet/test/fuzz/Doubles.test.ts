@@ -5,6 +5,7 @@ import { describe, expect, test } from 'vitest'
 import * as Example from '../../../protocol/test/Example.ts'
 import { layout, noun } from './Decoder.ts'
 import * as Fuzz from './Fuzz.ts'
+import { Given } from './Given.ts'
 import * as Http from './Http.ts'
 import * as Run from './Run.ts'
 import * as Table from './Table.ts'
@@ -20,6 +21,27 @@ const broken = (decode: (json: unknown) => Voice): Target =>
   noun({ name: 'voice', decode, encode: (one) => one, examples: [example] })
 
 const fuzz = (target: Target, cases = 1_500) => Fuzz.run(target, { cases, seed: 3 })
+
+describe('a gateway that', () => {
+  const given = new Given()
+  for (const receipt of ['a', 'b']) given.heard(receipt)
+  given.unheard()
+
+  test.each<[string, string[], string | undefined]>([
+    ['stores what it answered', ['b', 'a'], undefined],
+    ['also answers one of which nothing was heard', ['a', 'b', 'c'], undefined],
+    ['loses a receipt while it stores one unheard', ['a', 'c'], 'the answer with receipt b was not stored'],
+    ['stores one twice', ['a', 'b', 'a'], '1 receipts were stored twice'],
+    [
+      'stores more than may have been asked',
+      ['a', 'b', 'c', 'd'],
+      '2 receipts were stored that no answer named',
+    ],
+  ])('%s', (_, stored, problem) => {
+    if (problem === undefined) given.assert(stored)
+    else expect(() => given.assert(stored)).toThrow(problem)
+  })
+})
 
 describe('a decoder that', () => {
   test('is right: nothing is found', async () => {
