@@ -7,24 +7,28 @@ export type ChainTime = {
   readonly clock: Clock
   /** Chain seconds less elapsed seconds. */
   offset: number
+  /** The second of the newest block, and what this machine's clock lacked to it when it was new; milliseconds. */
+  latest: number
+  apartMs: number
 }
 
 /** Reads the chain once; throws when it is away. */
 export async function create(chain: Pick<Chain, 'seconds'>, clock: Clock): Promise<ChainTime> {
-  return { chain, clock, offset: (await chain.seconds()) - clock.elapsed() / 1000 }
+  const latest = await chain.seconds()
+  const apartMs = latest * 1000 - clock.now()
+  return { chain, clock, offset: latest - clock.elapsed() / 1000, latest, apartMs }
 }
 
 /**
  * This machine's clock as long as it is right. Claims and offers of one that is far from the chain's time would be of the future, or
- * over, for everybody else: then the chain's time stands in its place.
+ * over, for everybody else: then it is set right by what it was apart when the chain last made a block. A chain that stands still
+ * tells nothing of the time.
  */
-export function corrected(clock: Clock, time: Pick<ChainTime, 'offset'>): Clock {
+export function corrected(clock: Clock, time: Pick<ChainTime, 'apartMs'>): Clock {
   return {
     elapsed: () => clock.elapsed(),
     now() {
-      const own = clock.now()
-      const chain = Math.floor(time.offset * 1000 + clock.elapsed())
-      return Math.abs(own - chain) <= Params.clockApartMs ? own : chain
+      return clock.now() + (Math.abs(time.apartMs) <= Params.clockApartMs ? 0 : time.apartMs)
     },
   }
 }
@@ -41,6 +45,11 @@ export function seconds(time: ChainTime): number {
 
 /** Reads again. A little less than estimated is an older block; much less is a chain whose time stood still. */
 export async function refresh(time: ChainTime): Promise<void> {
-  const offset = (await time.chain.seconds()) - time.clock.elapsed() / 1000
+  const block = await time.chain.seconds()
+  const offset = block - time.clock.elapsed() / 1000
+  if (block > time.latest || time.latest - block > Params.chainTimeLagSeconds) {
+    time.latest = block
+    time.apartMs = block * 1000 - time.clock.now()
+  }
   if (offset > time.offset || offset < time.offset - Params.chainTimeLagSeconds) time.offset = offset
 }

@@ -134,7 +134,7 @@ describe('claims', () => {
     const seen: unknown[] = []
     const log = { info() {}, error() {}, warn: (entry: unknown) => seen.push(entry) }
     const clock = new FakeClock()
-    const time = { chain: { seconds: async () => 0 }, clock, offset: 0 }
+    const time = { chain: { seconds: async () => 0 }, clock, offset: 0, latest: 0, apartMs: 0 }
     const endedMs = made[0]?.receipt.claim.time.ended ?? 0
     const sweepAt = (seconds: number) => {
       clock.ms = endedMs + seconds * 1000
@@ -175,7 +175,7 @@ describe('claims', () => {
     const at = (days: number) => unpaid.receipt.claim.time.ended + days * 86_400_000
     const own = { now: () => at(ownDays), elapsed: () => 0 }
     const time = (chain: number) => ({
-      ...{ chain: { seconds: async () => 0 }, clock: own, offset: at(chain) / 1000 },
+      ...{ chain: { seconds: async () => 0 }, clock: own, offset: at(chain) / 1000, latest: 0, apartMs: 0 },
     })
     const kept = () => Claims.ofRequest(store, channel, paid.receipt.claim.request)
     const before = kept()
