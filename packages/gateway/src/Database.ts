@@ -136,14 +136,11 @@ export type Executor = Database | Transaction<Tables>
  * @example await using database = await openDatabase('postgres://…')
  */
 export async function open(url: string, timeoutMs: number = Params.limits.databaseMs): Promise<Database> {
-  const database = connect(url, timeoutMs)
-  try {
-    await migrate(database)
-    return database
-  } catch (error) {
-    await database.destroy()
-    throw error
-  }
+  // Steps over large tables take longer than any question of a request may, and so does waiting for another gateway's.
+  const dialect = new PostgresDialect({ pool: Pool.create(url, { timeoutMs, answerMs: 0 }) })
+  await using patient = new Kysely<Tables>({ dialect })
+  await migrate(patient)
+  return connect(url, timeoutMs)
 }
 
 /** Connects without asking anything yet. What takes longer than `timeoutMs` fails. */

@@ -1,7 +1,6 @@
 import { Batch, type Bytes, ProviderHttp } from '@counterfoil/protocol'
 import { sql } from 'kysely'
 import type { ChainReader } from './ChainView.ts'
-import type { Clock } from './Clock.ts'
 import type { Database } from './Database.ts'
 import type { Directory } from './Directory.ts'
 import type { Events } from './events.ts'
@@ -12,7 +11,6 @@ export type Options = {
   readonly database: Database
   readonly reader: ChainReader
   readonly directory: Directory
-  readonly clock: Clock
   readonly events: Events
 }
 
@@ -32,13 +30,13 @@ export function create(options: Options): () => Promise<void> {
   }
 }
 
-async function next({ database, clock }: Options, last: Batches | undefined): Promise<readonly Batches[]> {
+async function next({ database }: Options, last: Batches | undefined): Promise<readonly Batches[]> {
   let query = database
     .selectFrom('receipts')
     .select(['provider', 'receipt_key', 'epoch'])
     .distinct()
     .where('inclusion', 'is', null)
-    .where('created_at', '>', new Date(clock.now() - Params.inclusionWindowMs))
+    .where('created_at', '>', Row.ago(Params.inclusionWindowMs))
   if (last)
     query = query.where(({ eb, refTuple, tuple }) =>
       eb(

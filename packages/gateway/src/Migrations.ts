@@ -146,9 +146,13 @@ async function transcripts(db: Kysely<unknown>): Promise<void> {
 async function granted(db: Kysely<unknown>): Promise<void> {
   for (const statement of [
     sql`alter table api_keys add column granted int8`,
-    sql`update api_keys set granted = balance
-      - coalesce((select sum(spends.amount) from spends join leases on leases.id = lease where leases.key_id = api_keys.id and open), 0)
-      + coalesce((select sum(amount) from receipts where receipts.key_id = api_keys.id), 0)`,
+    // Each table is read once, however many keys there are.
+    sql`update api_keys set granted = keys.balance - coalesce(leased, 0) + coalesce(answered, 0)
+      from api_keys as keys
+      left join (select leases.key_id, sum(spends.amount) as leased from spends join leases on leases.id = lease
+        where open group by leases.key_id) as held on held.key_id = keys.id
+      left join (select key_id, sum(amount) as answered from receipts group by key_id) as paid on paid.key_id = keys.id
+      where keys.id = api_keys.id`,
     sql`alter table api_keys alter column granted set not null`,
   ])
     await statement.execute(db)

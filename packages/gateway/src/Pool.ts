@@ -3,6 +3,13 @@ import pg from 'pg'
 import * as Prepared from './ledger/Prepared.ts'
 import * as Params from './Params.ts'
 
+type Options = {
+  /** Until there is a connection. */
+  readonly timeoutMs: number
+  /** Until a statement is answered, as long by default; 0: as long as it takes. */
+  readonly answerMs?: number
+}
+
 type Pool = Exclude<PostgresDialectConfig['pool'], (...args: never) => unknown>
 
 /**
@@ -10,13 +17,13 @@ type Pool = Exclude<PostgresDialectConfig['pool'], (...args: never) => unknown>
  * has read once it goes on, so a `begin` that nobody waits for any more would swallow all that follows on that connection.
  * @example const dialect = new PostgresDialect({ pool: Pool.create('postgres://…', { timeoutMs: 5_000 }) })
  */
-export function create(url: string, { timeoutMs }: { readonly timeoutMs: number }): Pool {
+export function create(url: string, { timeoutMs, answerMs = timeoutMs }: Options): Pool {
   const pool = new pg.Pool({
     connectionString: url,
     max: Params.databaseConnectionsMax,
     connectionTimeoutMillis: timeoutMs,
-    query_timeout: timeoutMs,
-    statement_timeout: timeoutMs,
+    query_timeout: answerMs,
+    statement_timeout: answerMs,
     application_name: 'counterfoil-gateway',
     types: { getTypeParser },
   })

@@ -1,4 +1,5 @@
 import { type Bytes, Claim, Job, Nonce, Offer, type P256, ProviderHttp, Refusal } from '@counterfoil/protocol'
+import { sql } from 'kysely'
 import * as Acceptance from './Acceptance.ts'
 import type * as Account from './Account.ts'
 import type { ChainView } from './ChainView.ts'
@@ -122,10 +123,11 @@ async function check(
 export async function orphans(
   options: Options,
   channel: Bytes.Hex,
-): Promise<readonly { readonly id: bigint; readonly request: string; readonly created_at: Date }[]> {
+): Promise<readonly { readonly id: bigint; readonly request: string; readonly isOld: boolean }[]> {
   const running = await options.database
     .selectFrom('attempts')
-    .select(['id', 'request', 'owner', 'created_at'])
+    .select(['id', 'request', 'owner'])
+    .select(sql<boolean>`created_at < ${Row.ago(options.limits.orphanMs)}`.as('isOld'))
     .where('channel', '=', channel)
     .where('state', '=', 'running')
     .execute()
@@ -157,11 +159,10 @@ export async function sweep(
   await agree()
   const settled = new Set(left.map(({ id }) => id))
   for (const { id } of await orphans(options, account.channel)) settled.delete(id)
-  for (const { id, request, created_at } of left) {
+  for (const { id, request, isOld } of left) {
     if (settled.has(id)) continue
     if (unknown.has(id)) await giveUp(options, request, id, 'the provider knows of no such job')
-    else if (options.clock.now() - created_at.getTime() > options.limits.orphanMs)
-      await giveUp(options, request, id, `no claim within ${options.limits.orphanMs} ms`)
+    else if (isOld) await giveUp(options, request, id, `no claim within ${options.limits.orphanMs} ms`)
   }
 }
 

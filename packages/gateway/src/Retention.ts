@@ -1,13 +1,14 @@
 import { sql } from 'kysely'
-import type { Clock } from './Clock.ts'
 import type { Database, Executor } from './Database.ts'
 import type { Events } from './events.ts'
 import type { Limits } from './Params.ts'
 import * as Params from './Params.ts'
+import * as Row from './Row.ts'
+
+type Before = ReturnType<typeof Row.ago>
 
 export type Options = {
   readonly database: Database
-  readonly clock: Clock
   readonly limits: Limits
   readonly events: Events
 }
@@ -15,10 +16,11 @@ export type Options = {
 /**
  * Drops what callers wrote and were answered once the retention window has passed: transcripts, nonces, jobs, evidence. What
  * is unpaid, unproved or untold is kept however old it is. Of each request a line stays, with digest, claim, price and channel:
- * the books still add up, and neither request nor claim can be used a second time.
+ * the books still add up, and neither request nor claim can be used a second time. Ages are told by the database, which wrote
+ * the rows: what an RPC says of the time drops nothing.
  */
-export async function prune({ database, clock, limits, events }: Options): Promise<void> {
-  const before = new Date(clock.now() - limits.retentionMs)
+export async function prune({ database, limits, events }: Options): Promise<void> {
+  const before = Row.ago(limits.retentionMs)
   for (;;) {
     const dropped = await database.transaction().execute(async (tx) => {
       const answered = await dropAnswered(tx, before)
@@ -34,7 +36,7 @@ export async function prune({ database, clock, limits, events }: Options): Promi
 }
 
 /** Transcripts that are paid and proved. */
-async function dropAnswered(tx: Executor, before: Date): Promise<readonly string[]> {
+async function dropAnswered(tx: Executor, before: Before): Promise<readonly string[]> {
   const rows = await tx
     .updateTable('receipts')
     .set({ transcript: null })
@@ -53,7 +55,7 @@ async function dropAnswered(tx: Executor, before: Date): Promise<readonly string
 }
 
 /** Requests without an answer, unless a refused claim of theirs is still to be told. */
-async function dropFailed(tx: Executor, before: Date): Promise<readonly string[]> {
+async function dropFailed(tx: Executor, before: Before): Promise<readonly string[]> {
   const rows = await tx
     .selectFrom('requests')
     .select('request')
@@ -89,7 +91,7 @@ async function forget(tx: Executor, requests: readonly string[]): Promise<void> 
 }
 
 /** The evidence of refused claims that the provider was told of. */
-async function dropRefused(tx: Executor, before: Date): Promise<number> {
+async function dropRefused(tx: Executor, before: Before): Promise<number> {
   const rows = await tx
     .updateTable('refused_claims')
     .set({ evidence: '' })
@@ -107,7 +109,7 @@ async function dropRefused(tx: Executor, before: Date): Promise<number> {
 }
 
 /** Lines of leases that have been closed: what they show has left the balance. */
-async function dropLines(tx: Executor, before: Date): Promise<number> {
+async function dropLines(tx: Executor, before: Before): Promise<number> {
   const { rows } = await sql<{ request: string }>`
     delete from spends where request in (
       select request from spends join leases on leases.id = spends.lease

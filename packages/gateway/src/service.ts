@@ -55,9 +55,9 @@ export async function create(config: Config, ports: Ports): Promise<Gateway> {
   const { network, limits, privateKey } = config
   const { random, chain: reader } = ports
   const chain = ChainView.create(reader, { network, clock: ports.clock, limits })
-  const clock = Clock.corrected(ports.clock, chain)
   const metrics = Metrics.create()
   const events = Events.create(ports.log, metrics)
+  const clock = Clock.corrected(ports.clock, chain, events)
   const database = await Databases.open(config.databaseUrl, limits.databaseMs)
   const presence = await Presence.create(config.databaseUrl, { clock, limits })
   const signer = Bytes.toHex(
@@ -132,9 +132,9 @@ export async function create(config: Config, ports: Ports): Promise<Gateway> {
   background.every('reading audits', limits.auditPollMs, watch.round)
   background.every('reading the providers', limits.refreshMs, directory.refresh)
   background.every('looking for channels', limits.discoveryMs, directory.discover)
-  background.every('pruning', limits.pruneMs, () => Retention.prune({ database, clock, limits, events }))
+  background.every('pruning', limits.pruneMs, () => Retention.prune({ database, limits, events }))
   background.every('tending the ledger', limits.leaseTendMs, ledger.tend)
-  const prove = Inclusion.create({ database, reader, directory, clock, events })
+  const prove = Inclusion.create({ database, reader, directory, events })
   background.every('proving inclusion', limits.inclusionMs, prove)
 
   // From then on gateways that do not show themselves are dead, and what they left running is ours to end.

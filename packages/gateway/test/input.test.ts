@@ -1,6 +1,7 @@
 import { request } from 'node:http'
 import { connect } from 'node:net'
 import type { Bytes } from '@counterfoil/protocol'
+import { sql } from 'kysely'
 import { Migrator } from 'kysely/migration'
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import * as ApiKeys from '../src/ApiKeys.ts'
@@ -197,6 +198,34 @@ describe('keys', () => {
     await Tables.migrate(database)
     const [row] = await databases.query(url, 'select granted from api_keys')
     expect(`${row?.granted}`).toBe('100')
+  })
+
+  test('tables are brought up to date however long it takes: a step waits for others, past the time of a question', async () => {
+    const url = await databases.fresh()
+    const old = Tables.connect(url)
+    const provider = { getMigrations: async () => migrations }
+    await new Migrator({ db: old, provider }).migrateTo('0004_retention')
+    const held = Promise.withResolvers<void>()
+    const locked = Promise.withResolvers<void>()
+    const other = old.transaction().execute(async (tx) => {
+      await sql`lock table api_keys`.execute(tx)
+      locked.resolve()
+      await held.promise
+    })
+    await locked.promise
+    const timeoutMs = 300
+    const opening = Tables.open(url, timeoutMs)
+    const waiting = `select extract(epoch from now() - query_start) * 1000 > ${2 * timeoutMs} as long from pg_stat_activity
+      where wait_event_type = 'Lock' and query like 'alter table api_keys%' and datname = current_database()`
+    await Promise.race([
+      opening,
+      Fixture.until(async () => (await databases.query(url, waiting)).some(({ long }) => long)),
+    ])
+    held.resolve()
+    await other
+    await old.destroy()
+    await using database = await opening
+    expect(await ApiKeys.list(database)).toEqual([])
   })
 
   test('the same key at every start: filled up below half, left alone above, never brought back once revoked', async () => {

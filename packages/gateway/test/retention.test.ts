@@ -1,6 +1,5 @@
 import { pino } from 'pino'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import * as Clock from '../src/Clock.ts'
 import * as Events from '../src/events.ts'
 import * as Metrics from '../src/Metrics.ts'
 import * as Retention from '../src/Retention.ts'
@@ -26,7 +25,7 @@ afterEach(() => world?.close())
 const rows = (text: string) => databases.query(world.databaseUrl, text)
 const prune = () =>
   Retention.prune({
-    ...{ database: world.database, clock: Clock.system, limits: Fixture.limits },
+    ...{ database: world.database, limits: Fixture.limits },
     events: Events.create(pino({ level: 'silent' }), Metrics.create()),
   })
 const age = async () => {
@@ -90,5 +89,21 @@ describe('once the window has passed', () => {
     await prune()
     expect(await rows(evidence)).toEqual([{ dropped: true }])
     expect(await kept()).toMatchObject({ transcripts: 1, jobs: 1 })
+  })
+
+  test('what an RPC says of the time drops nothing', async () => {
+    await world.close()
+    world = await Fixture.create(await databases.fresh(), { limits: { pruneMs: 20 } })
+    expect((await world.chat({})).status).toBe(200)
+    expect((await world.chat({})).status).toBe(200)
+    await rows(`update receipts set inclusion = '{"kind":"inclusion","path":[]}', acknowledged = true`)
+    const { seconds } = world.chain
+    world.chain.seconds = async () => (await seconds()) + 32 * 86_400
+    // The gateway has heard it once it offers nothing any more: its epoch is another.
+    await Fixture.until(async () => (await world.chat({})).status !== 200)
+    await rows(`update receipts set created_at = created_at - interval '31 days' where number = 1`)
+    const dropped = 'select number from receipts where transcript is null'
+    await Fixture.until(async () => (await rows(dropped)).length > 0)
+    expect((await rows(dropped)).map(({ number }) => Number(number))).toEqual([1])
   })
 })

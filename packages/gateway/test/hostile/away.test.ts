@@ -1,9 +1,11 @@
 import { sql } from 'kysely'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
+import * as ChainView from '../../src/ChainView.ts'
 import * as Clock from '../../src/Clock.ts'
 import * as Database from '../../src/Database.ts'
 import * as Groups from '../../src/ledger/Groups.ts'
 import * as Databases from '../Database.ts'
+import * as FakeChain from '../FakeChain.ts'
 import type * as FakeProvider from '../FakeProvider.ts'
 import * as Fixture from '../Fixture.ts'
 
@@ -148,12 +150,65 @@ describe.each([-hourMs, hourMs])('a gateway whose clock is %s ms wrong', (ms) =>
   }, 60_000)
 })
 
-test('a clock is its own while it is right, and the chain’s where it is far off', () => {
-  const seconds = 1_800_000_000
-  const of = (own: number) =>
-    Clock.corrected({ now: () => own, monotonicMs: () => 7 }, { seconds: () => seconds })
-  expect(of(seconds * 1000 + 59_999).now()).toBe(seconds * 1000 + 59_999)
-  expect(of(seconds * 1000 - 59_999).now()).toBe(seconds * 1000 - 59_999)
-  for (const ms of [-hourMs, 60_001, hourMs]) expect(of(seconds * 1000 + ms).now()).toBe(seconds * 1000)
-  expect(of(0).monotonicMs()).toBe(7)
+test('a clock is its own while it is right, and set right by the chain’s last block where it is far off', async () => {
+  const block = 1_800_000_000
+  const chain = { block, away: false, own: block * 1000, elapsed: 7 }
+  const told: unknown[] = []
+  const clock = { now: () => chain.own, monotonicMs: () => chain.elapsed }
+  const reader = {
+    ...FakeChain.create(),
+    seconds: async () => {
+      if (chain.away) throw new Error('away')
+      return chain.block
+    },
+  }
+  const view = ChainView.create(reader, {
+    network: FakeChain.create().network,
+    clock,
+    limits: Fixture.limits,
+  })
+  const corrected = Clock.corrected(clock, view, {
+    clockWrong: (apartMs) => told.push(apartMs),
+    clockRight: () => told.push('right'),
+  })
+  const pass = (ms: number) => {
+    chain.own += ms
+    chain.elapsed += ms
+  }
+  const next = async () => {
+    chain.block += 1
+    await view.poll()
+  }
+  expect([corrected.now(), corrected.monotonicMs()]).toEqual([chain.own, 7])
+  for (const ms of [-60_000, 60_000]) {
+    chain.own = (chain.block + 1) * 1000 + ms
+    await next()
+    expect(corrected.now()).toBe(chain.own)
+  }
+  chain.own = (chain.block + 1) * 1000
+  await next()
+  // A chain that stands still, or away, neither freezes a right clock nor sets it back…
+  for (let i = 0; i < 5; i++) {
+    pass(50_000)
+    await view.poll()
+    expect(corrected.now()).toBe(chain.own)
+  }
+  expect(told).toEqual([])
+  // …nor gives a wrong one its way.
+  chain.own = (chain.block + 1) * 1000 + hourMs
+  await next()
+  expect(corrected.now()).toBe(chain.block * 1000)
+  for (let i = 0; i < 5; i++) {
+    pass(50_000)
+    await view.poll()
+    chain.away = true
+    await view.poll().catch(() => {})
+    chain.away = false
+    expect(corrected.now()).toBe(chain.block * 1000 + (i + 1) * 50_000)
+  }
+  expect(told).toEqual([hourMs])
+  chain.own = (chain.block + 1) * 1000
+  await next()
+  expect(corrected.now()).toBe(chain.own)
+  expect(told).toEqual([hourMs, 'right'])
 })
