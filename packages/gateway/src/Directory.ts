@@ -68,6 +68,8 @@ export type Directory = {
 export type Options = {
   readonly network: Network.Network
   readonly channels: readonly Bytes.Hex[]
+  /** Whether `discover` will be asked for what our own key opened. */
+  readonly ownChannels: boolean
   /** The address of our key: what the channels must have pinned. */
   readonly signer: Bytes.Hex
   readonly privateKey: Uint8Array
@@ -242,7 +244,7 @@ export function create(options: Options): Directory {
       ),
     isStarting: () =>
       clock.monotonicMs() - startedMs < limits.startingMs &&
-      (!discovery.isDone || [...channels].some((channel) => !shown.has(channel))),
+      ((options.ownChannels && !discovery.isDone) || [...channels].some((channel) => !shown.has(channel))),
     quantization: (model) => manifests.get(model)?.quantization ?? '',
     candidates(job, excluded, policy) {
       const now = clock.monotonicMs()

@@ -17,6 +17,8 @@ export type Config = {
   /** Of the secp256k1 key that the channels have pinned as signer. */
   readonly privateKey: Uint8Array
   readonly channels: readonly Bytes.Hex[]
+  /** Whether channels that our own key opened are used too, those opened while we run as well. */
+  readonly ownChannels?: boolean
   readonly logLevel: string
   readonly limits: Params.Limits
   /** Where metrics are shown, and to whom; nowhere where left out. */
@@ -58,8 +60,9 @@ const schema = z.object({
     .string({ error: 'must list the ids of open channels, separated by commas' })
     .transform((text) => text.split(',').map((one) => one.trim()))
     .refine(
-      (list) => list.length <= Params.channelsMax && list.every((one) => Bytes.isHex(one, 32)),
-      `must be at most ${Params.channelsMax} channel ids of 0x and 64 lower-case hexadecimal digits, separated by commas`,
+      (list) =>
+        list.length <= Params.channelsMax && list.every((one) => one === 'own' || Bytes.isHex(one, 32)),
+      `must be at most ${Params.channelsMax} channel ids of 0x and 64 lower-case hexadecimal digits, and \`own\` for those that its own key opens, separated by commas`,
     ),
   GATEWAY_AUDITORS_FILE: z.string().min(1).optional(),
   GATEWAY_CALIBRATIONS: z.string().min(1).optional(),
@@ -124,6 +127,7 @@ export function fromEnvironment(environment: NodeJS.ProcessEnv = process.env): C
       return Bytes.fromHex(key)
     }),
     channels: values.GATEWAY_CHANNELS.filter((one) => Bytes.isHex(one)),
+    ownChannels: values.GATEWAY_CHANNELS.includes('own'),
     logLevel: values.LOG_LEVEL,
     limits: {
       ...Params.limits,

@@ -27,9 +27,8 @@ async function main(): Promise<void> {
     )
   }
   // First of all, so that a signal that comes early is not lost.
-  process.once('SIGTERM', stop)
-  process.once('SIGINT', stop)
-  process.once('disconnect', stop)
+  // `on`: of listeners that took themselves away, libraries that came later (signal-exit) know nothing, and end the process.
+  for (const event of ['SIGTERM', 'SIGINT', 'disconnect'] as const) process.on(event, stop)
   gateway = await Service.create(config, {
     clock: Clock.system,
     random: Clock.random,

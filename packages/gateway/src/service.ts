@@ -100,6 +100,7 @@ export async function create(config: Config, ports: Ports): Promise<Gateway> {
     objection: watch.objection,
     ...{ network, signer, privateKey, reader, chain, clock, limits, p256, events },
     channels: config.channels,
+    ownChannels: config.ownChannels ?? false,
     async onReached(account) {
       // First what was said to callers, then what providers say.
       await Recovery.writeEndings(recovery)
@@ -131,7 +132,7 @@ export async function create(config: Config, ports: Ports): Promise<Gateway> {
   await watch.load()
   background.every('reading audits', limits.auditPollMs, watch.round)
   background.every('reading the providers', limits.refreshMs, directory.refresh)
-  background.every('looking for channels', limits.discoveryMs, directory.discover)
+  if (config.ownChannels) background.every('looking for channels', limits.discoveryMs, directory.discover)
   background.every('pruning', limits.pruneMs, () => Retention.prune({ database, limits, events }))
   background.every('tending the ledger', limits.leaseTendMs, ledger.tend)
   const prove = Inclusion.create({ database, reader, directory, events })

@@ -59,6 +59,7 @@ export async function create(
     readonly admin?: NonNullable<Config['admin']>
     readonly audits?: AuditChain
     readonly clock?: Clock.Clock
+    readonly ownChannels?: boolean
     readonly trust?: (providers: readonly FakeProvider.FakeProvider[]) => Trust
   } = {},
 ): Promise<World> {
@@ -85,6 +86,7 @@ export async function create(
     logLevel: 'silent',
     limits: { ...limits, ...options.limits },
     ...(options.admin && { admin: options.admin }),
+    ...(options.ownChannels && { ownChannels: true }),
     ...(options.trust && { trust: options.trust(providers) }),
   }
   const database = await Database.open(databaseUrl)

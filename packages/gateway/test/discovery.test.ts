@@ -103,7 +103,8 @@ describe('a gateway', () => {
   afterAll(() => databases?.close())
 
   test('buys on a channel that its own key opened meanwhile', async () => {
-    world = await Fixture.create(await databases.fresh(), { limits: { discoveryMs: 50, refreshMs: 600_000 } })
+    const limits = { discoveryMs: 50, refreshMs: 600_000 }
+    world = await Fixture.create(await databases.fresh(), { ownChannels: true, limits })
     const [id] = world.channels
     const channel = id && world.chain.channels.get(id)
     if (!id || !channel) throw new Error('no channel')
@@ -115,8 +116,22 @@ describe('a gateway', () => {
     await Fixture.until(async () => (await world.chat({})).status === 200)
   })
 
+  test('that lists its channels uses those alone', async () => {
+    world = await Fixture.create(await databases.fresh(), { limits: { discoveryMs: 50, refreshMs: 50 } })
+    let asked = 0
+    world.chain.ownChannel = async () => {
+      asked += 1
+      return undefined
+    }
+    await world.restart()
+    for (let i = 0; i < 5; i++) expect((await world.chat({})).status).toBe(200)
+    expect(asked).toBe(0)
+    // What it does not list does not exist for it, young as it is.
+    expect((await world.chat({ model: 'another' })).status).toBe(404)
+  })
+
   test('reads what it knows again while looking for channels hangs', async () => {
-    world = await Fixture.create(await databases.fresh())
+    world = await Fixture.create(await databases.fresh(), { ownChannels: true })
     const held = Promise.withResolvers<undefined>()
     let asked = 0
     world.chain.endpoints.set(address(77), 'http://127.0.0.1:1')

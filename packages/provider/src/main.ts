@@ -12,7 +12,8 @@ import { create } from './service.ts'
 
 async function main(config: DaemonConfig, log: pino.Logger): Promise<void> {
   const stop = new Promise<void>((resolve) => {
-    for (const event of ['SIGTERM', 'SIGINT', 'disconnect'] as const) process.once(event, () => resolve())
+    // `on`: of listeners that took themselves away, libraries that came later (signal-exit) know nothing, and end the process.
+    for (const event of ['SIGTERM', 'SIGINT', 'disconnect'] as const) process.on(event, () => resolve())
   })
   const models = await Store.open({ dir: config.storeDir })
   const manifest = await Store.manifest(models, config.model)

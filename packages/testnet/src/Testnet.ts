@@ -37,6 +37,8 @@ export type Options = {
   readonly databaseUrl?: string
   /** Starts an auditor too, which the gateway trusts; it buys answers, so it keeps the machine busy for a while. */
   readonly auditor?: { readonly auditsEach?: number; readonly spreadSeconds?: number }
+  /** Whether the gateway buys of providers that join later too; true where left out. */
+  readonly newcomers?: boolean
   readonly onProgress?: (progress: Progress) => void
 }
 
@@ -88,7 +90,7 @@ export async function up(options: Options): Promise<Testnet> {
   try {
     const made = await start(options, keep)
     const payer = connectWallet(made.network, Secrets.privateKey(join(options.home, 'keys'), 'gateway'))
-    newcomers = Newcomers.watch(payer)
+    if (options.newcomers ?? true) newcomers = Newcomers.watch(payer)
     taken.held.announce({
       ports: { gateway: Number(new URL(made.url).port) },
       // The database's carries its password: the file and the home are their owner's only.
@@ -196,7 +198,7 @@ async function start(
         DATABASE_URL_FILE: Secrets.databaseUrl(keys, databaseUrl),
         GATEWAY_PORT: String(port),
         GATEWAY_KEY_FILE: join(keys, 'gateway.key'),
-        GATEWAY_CHANNELS: channels.join(','),
+        GATEWAY_CHANNELS: [...channels, ...((options.newcomers ?? true) ? ['own'] : [])].join(','),
         ...(trusted && {
           GATEWAY_AUDITORS_FILE: trusted.file,
           GATEWAY_CALIBRATIONS: trusted.calibrations,

@@ -117,7 +117,7 @@ async function run(setting: Setting, options: Options): Promise<undefined> {
     terminal.print('Ctrl-C ends it')
   }
   await new Promise<void>((resolve) => {
-    process.once('SIGINT', () => resolve()).once('SIGTERM', () => resolve())
+    process.on('SIGINT', () => resolve()).on('SIGTERM', () => resolve())
   })
 }
 

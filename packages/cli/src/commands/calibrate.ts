@@ -180,7 +180,7 @@ function keeper(path: string) {
 
 function interrupt(): AbortController {
   const stop = new AbortController()
-  for (const event of ['SIGINT', 'SIGTERM'] as const) process.once(event, () => stop.abort(new Error(event)))
+  for (const event of ['SIGINT', 'SIGTERM'] as const) process.on(event, () => stop.abort(new Error(event)))
   return stop
 }
 

@@ -86,6 +86,7 @@ async function run(setting: Setting, options: Options): Promise<undefined> {
       options.port === undefined
         ? await Ports.prefer(testnetParams.gatewayPort)
         : await Ports.demand(options.port, 'the gateway')
+    const findsNewcomers = network.chainId === Params.developmentChainId && options.provider === undefined
     const daemon = keep(
       await Daemon.create({
         room: 'gateway',
@@ -97,13 +98,12 @@ async function run(setting: Setting, options: Options): Promise<undefined> {
           GATEWAY_HOST: options.host,
           GATEWAY_PORT: String(port),
           GATEWAY_KEY_FILE: join(keys, 'gateway.key'),
-          GATEWAY_CHANNELS: channels.map(({ id }) => id).join(','),
+          GATEWAY_CHANNELS: [...channels.map(({ id }) => id), ...(findsNewcomers ? ['own'] : [])].join(','),
           ...Auditors.gatewayEnvironment(home, network),
         },
       }),
     )
-    if (network.chainId === Params.developmentChainId && options.provider === undefined)
-      keep(Newcomers.watch(wallet, { amount: options.deposit }))
+    if (findsNewcomers) keep(Newcomers.watch(wallet, { amount: options.deposit }))
     terminal.status(undefined)
     const baseURL = `${daemon.url}/v1`
     const account = wallet.account.address.toLowerCase()
