@@ -1,9 +1,10 @@
 import type { Bytes } from '@counterfoil/protocol'
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, afterEach, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import * as Discovery from '../src/Discovery.ts'
 import * as Params from '../src/Params.ts'
 import * as Databases from './Database.ts'
 import * as FakeChain from './FakeChain.ts'
+import * as FakeProvider from './FakeProvider.ts'
 import * as Fixture from './Fixture.ts'
 
 // Channels that our own key opened are found without a restart, and looking for them holds nothing up.
@@ -114,6 +115,31 @@ describe('a gateway', () => {
     expect((await world.chat({})).status).toBeGreaterThanOrEqual(400)
     world.chain.channels.set(id, channel)
     await Fixture.until(async () => (await world.chat({})).status === 200)
+  })
+
+  test('a provider to whom our key opens a channel while we run is bought of without a restart; another payer’s is not', async () => {
+    const limits = { discoveryMs: 50, refreshMs: 50 }
+    world = await Fixture.create(await databases.fresh(), { ownChannels: true, limits })
+    const { network, epoch, channels } = world.chain
+    const offers = async () => {
+      const { data } = await (await world.fetch('/v1/models')).json()
+      return (data as { counterfoil: { offers: number } }[])[0]?.counterfoil.offers
+    }
+    expect(await offers()).toBe(1)
+    const join = async (address: Bytes.Hex, payer: Bytes.Hex) => {
+      const provider = await FakeProvider.create({ network, epoch, signer: Fixture.signer, address })
+      onTestFinished(() => provider.close())
+      world.chain.keys.set(provider.key.keyId, provider.key)
+      world.chain.endpoints.set(address, provider.url)
+      channels.set(FakeChain.digest(address), {
+        ...{ payer, payee: address, signer: Fixture.signer },
+        ...{ deposit: 1_000_000n, redeemed: 0n, closed: false },
+      })
+    }
+    await join(`0x${'c2'.repeat(20)}`, `0x${'dd'.repeat(20)}`)
+    await join(`0x${'c1'.repeat(20)}`, Fixture.signer)
+    await Fixture.until(async () => ((await offers()) ?? 0) > 1)
+    expect(await offers()).toBe(2)
   })
 
   test('that lists its channels uses those alone', async () => {

@@ -1,17 +1,14 @@
 import { request } from 'node:http'
 import { connect } from 'node:net'
-import type { Bytes } from '@counterfoil/protocol'
 import { sql } from 'kysely'
 import { Migrator } from 'kysely/migration'
-import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import * as ApiKeys from '../src/ApiKeys.ts'
 import * as Tables from '../src/Database.ts'
 import { migrations } from '../src/Migrations.ts'
 import * as NearMatches from '../src/NearMatches.ts'
 import * as Params from '../src/Params.ts'
 import * as Databases from './Database.ts'
-import * as FakeChain from './FakeChain.ts'
-import * as FakeProvider from './FakeProvider.ts'
 import * as Fixture from './Fixture.ts'
 
 let databases: Databases.Databases
@@ -346,26 +343,3 @@ async function raw(text: string, how: 'end' | 'write' = 'end'): Promise<string> 
   for await (const chunk of socket) answer += chunk
   return answer
 }
-
-test('a provider to whom our key opens a channel while we run is bought of without a restart; another payer’s is not', async () => {
-  const { network, epoch, channels } = world.chain
-  const offers = async () => {
-    const { data } = await (await world.fetch('/v1/models')).json()
-    return (data as { counterfoil: { offers: number } }[])[0]?.counterfoil.offers
-  }
-  expect(await offers()).toBe(1)
-  const join = async (address: Bytes.Hex, payer: Bytes.Hex) => {
-    const provider = await FakeProvider.create({ network, epoch, signer: Fixture.signer, address })
-    onTestFinished(() => provider.close())
-    world.chain.keys.set(provider.key.keyId, provider.key)
-    world.chain.endpoints.set(address, provider.url)
-    channels.set(FakeChain.digest(address), {
-      ...{ payer, payee: address, signer: Fixture.signer },
-      ...{ deposit: 1_000_000n, redeemed: 0n, closed: false },
-    })
-  }
-  await join(`0x${'c2'.repeat(20)}`, `0x${'dd'.repeat(20)}`)
-  await join(`0x${'c1'.repeat(20)}`, Fixture.signer)
-  await Fixture.until(async () => ((await offers()) ?? 0) > 1)
-  expect(await offers()).toBe(2)
-})
