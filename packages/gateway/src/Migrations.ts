@@ -10,6 +10,7 @@ export const migrations: Record<string, Migration> = {
   '0004_retention': { up: retention },
   '0005_granted': { up: granted },
   '0006_transcripts': { up: transcripts },
+  '0007_hot_keys': { up: hotKeys },
 }
 
 async function start(db: Kysely<unknown>): Promise<void> {
@@ -154,6 +155,22 @@ async function granted(db: Kysely<unknown>): Promise<void> {
       left join (select key_id, sum(amount) as answered from receipts group by key_id) as paid on paid.key_id = keys.id
       where keys.id = api_keys.id`,
     sql`alter table api_keys alter column granted set not null`,
+  ])
+    await statement.execute(db)
+}
+
+/**
+ * To check that a request's key exists the database read the key's row once for each request and once for each receipt, and
+ * with it all versions of it that a busy key leaves behind (decisions/0014). Whoever writes either has locked the key's row, or
+ * a lease that refers to it, and keys are revoked, never deleted. Most requests bear no idempotency key.
+ */
+async function hotKeys(db: Kysely<unknown>): Promise<void> {
+  for (const statement of [
+    sql`alter table requests drop constraint requests_key_id_fkey`,
+    sql`alter table receipts drop constraint receipts_key_id_fkey`,
+    sql`create unique index requests_idempotency on requests (key_id, idempotency_key)
+      where idempotency_key is not null`,
+    sql`alter table requests drop constraint requests_key_id_idempotency_key_key`,
   ])
     await statement.execute(db)
 }

@@ -1,7 +1,7 @@
 import type { PostgresDialectConfig } from 'kysely'
 import pg from 'pg'
-import * as Prepared from './ledger/Prepared.ts'
 import * as Params from './Params.ts'
+import * as Prepared from './Prepared.ts'
 
 type Options = {
   /** Until there is a connection. */

@@ -1,8 +1,9 @@
 import { CompiledQuery } from 'kysely'
 import type { Database } from '../Database.ts'
+import * as Prepared from '../Prepared.ts'
 import * as Journal from './Journal.ts'
 import type { Acceptance, Attempt, Entry } from './Ledger.ts'
-import * as Prepared from './Prepared.ts'
+import * as TextArray from './TextArray.ts'
 
 // The common cases of many requests in one statement, which is a transaction of its own. Each does only what is plain: a new
 // request, a running one with its running attempt, on leases that are open and ours. What is not plain is left untouched, and
@@ -21,20 +22,21 @@ export async function begin(
   for (const item of items) if (!firsts.has(item.entry.request)) firsts.set(item.entry.request, item)
   const sent = [...firsts.values()]
   const column = <T>(pick: (item: Begin) => T) => sent.map(pick)
+  const texts = (pick: (item: Begin) => string | null) => TextArray.encode(sent.map(pick))
   const { rows } = await database.executeQuery<{ id: bigint; request: string }>(
     CompiledQuery.raw(beginText, [
-      column(({ entry }) => entry.request),
+      texts(({ entry }) => entry.request),
       column(({ entry }) => entry.keyId),
-      column(({ entry }) => entry.idempotencyKey ?? null),
-      column(({ entry }) => entry.nonce),
-      column(({ entry }) => entry.nonceFrom),
-      column(({ entry }) => entry.job),
-      column(({ entry }) => entry.label),
+      texts(({ entry }) => entry.idempotencyKey ?? null),
+      texts(({ entry }) => entry.nonce),
+      texts(({ entry }) => entry.nonceFrom),
+      texts(({ entry }) => entry.job),
+      texts(({ entry }) => entry.label),
       column(({ attempt }) => attempt.reserved),
       column(({ lease }) => lease),
-      column(({ attempt }) => attempt.provider),
-      column(({ attempt }) => attempt.channel),
-      column(({ attempt }) => attempt.offer),
+      texts(({ attempt }) => attempt.provider),
+      texts(({ attempt }) => attempt.channel),
+      texts(({ attempt }) => attempt.offer),
       column(({ attempt }) => attempt.epoch),
       column(({ attempt }) => attempt.owner),
       leasesOf(items),
@@ -56,21 +58,23 @@ export async function accept(
   items: readonly Accept[],
 ): Promise<readonly boolean[]> {
   const receipts = items.map(({ keyId, acceptance }) => Journal.receipt(keyId, acceptance))
-  const column = <T>(pick: (receipt: (typeof receipts)[number]) => T) => receipts.map(pick)
+  type Receipt = (typeof receipts)[number]
+  const column = <T>(pick: (receipt: Receipt) => T) => receipts.map(pick)
+  const texts = (pick: (receipt: Receipt) => string) => TextArray.encode(receipts.map(pick))
   const { rows } = await database.executeQuery<{ request: string }>(
     CompiledQuery.raw(acceptText, [
-      column(({ request }) => request),
+      texts(({ request }) => request),
       items.map(({ acceptance }) => acceptance.attemptId),
       items.map(({ lease }) => lease),
       column(({ key_id }) => key_id),
-      column(({ claim_id }) => claim_id),
-      column(({ provider }) => provider),
-      column(({ receipt_key }) => receipt_key),
-      column(({ channel }) => channel),
-      column(({ model }) => model),
+      texts(({ claim_id }) => claim_id),
+      texts(({ provider }) => provider),
+      texts(({ receipt_key }) => receipt_key),
+      texts(({ channel }) => channel),
+      texts(({ model }) => model),
       column(({ epoch }) => epoch),
       column(({ amount }) => amount),
-      column(({ transcript }) => transcript),
+      texts(({ transcript }) => transcript),
       leasesOf(items),
       owner,
     ]),
