@@ -21,8 +21,12 @@ export type Terminal = {
   status(line: string | undefined): void
   /** The one JSON document of a command. */
   document(value: unknown): void
+  /** Two lines on standard error; where JSON is asked for and no document was written, the document says it too. */
   fail(failure: Failure): void
 }
+
+// Whoever fails may hold another terminal than the command that wrote its document.
+const documented = new WeakSet<Stream>()
 
 /** Plain where there is no terminal, where NO_COLOR is set, or with --no-color. */
 export function create(options: {
@@ -47,6 +51,10 @@ export function create(options: {
       if (error.code === 'EPIPE') process.exit(0)
       throw error
     })
+  function document(value: unknown): void {
+    documented.add(stdout)
+    stdout.write(`${JSON.stringify(value, (_, one) => (typeof one === 'bigint' ? `${one}` : one), 2)}\n`)
+  }
   return {
     json,
     live,
@@ -75,11 +83,10 @@ export function create(options: {
       stderr.write(`\r\u001b[K${errorColors.dim(line.slice(0, (stderr.columns || 80) - 1))}`)
       moving = true
     },
-    document(value) {
-      stdout.write(`${JSON.stringify(value, (_, one) => (typeof one === 'bigint' ? `${one}` : one), 2)}\n`)
-    },
-    fail({ message, fix }) {
+    document,
+    fail({ message, fix, exitCode }) {
       clear()
+      if (json && !documented.has(stdout)) document({ error: { message, fix, exitCode } })
       // Two lines, whatever the cause looks like: scripts and people find the fix in the second.
       const cause = harmless(message).replaceAll(/\s*\n\s*/g, ' | ')
       stderr.write(`${errorColors.red('foil:')} ${cause}\n  ${errorColors.bold('fix:')} ${fix}\n`)

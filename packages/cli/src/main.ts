@@ -16,7 +16,9 @@ async function run(): Promise<void> {
   } catch (error) {
     // Help that was asked for ends commander in the same way as an error.
     if (error instanceof CommanderError) return
-    const setting = Setting.of(program?.opts<Setting.GlobalOptions>() ?? { color: true })
+    const options = program?.opts<Setting.GlobalOptions>() ?? { color: true }
+    // It may stand behind the word that was not understood.
+    const setting = Setting.of({ ...options, json: process.argv.includes('--json') })
     const failure = explain(error, setting)
     setting.terminal.fail(failure)
     process.exitCode = failure.exitCode

@@ -35,7 +35,8 @@ const help = `
 Exit codes: 0 all is well, 1 it did not work, 2 the command was not understood,
 3 the answer or receipt does not meet the policy, 4 and 5 what foil check
 or foil recheck found (see their help), 130 interrupted while starting.
-Errors are two lines on standard error: the cause, and how to fix it.`
+Errors are two lines on standard error: the cause, and how to fix it; with
+--json also {"error": {message, fix, exitCode}} on standard output.`
 
 /** The command line: one command per file. Words of `argv` that name no command load all, for help and near matches. */
 export async function create(argv: readonly string[]): Promise<Command> {

@@ -78,7 +78,6 @@ describe('a command that is not understood: cause, fix, and 2', () => {
     ],
     ['a provider that is none', ['gateway', '--network', 'n', '--provider', '0x1'], /40 hexadecimal digits/],
     ['a contradiction', ['up', '--once', '--no-ask'], /--once ends after the first answer/],
-    ['a conversation in JSON', ['chat', '--json'], /not one JSON document/],
   ])('%s', async (_, args, cause) => {
     using own = home()
     const { code, stdout, stderr } = await foil(own.dir, args)
@@ -86,6 +85,24 @@ describe('a command that is not understood: cause, fix, and 2', () => {
     expect(stderr).toMatch(/^foil: .+\n {2}fix: .+\n$/)
     expect(stderr).toMatch(cause)
   })
+})
+
+test.each<[string, string[], number, RegExp]>([
+  ['a conversation', ['chat', '--json'], 2, /not one JSON document/],
+  [
+    'an option that is none, before it',
+    ['ask', 'Hi', '--max-tokens', '1.5', '--json'],
+    2,
+    /integer from 1 to/,
+  ],
+  ['what cannot work', ['--json', 'ask', 'Hi'], 1, /^no network runs in/],
+])('--json: %s fails in one document, and in its two lines', async (_, args, exitCode, cause) => {
+  using own = home()
+  const { code, stdout, stderr } = await foil(own.dir, args)
+  expect(code).toBe(exitCode)
+  const { error } = JSON.parse(stdout)
+  expect(error).toEqual({ message: expect.stringMatching(cause), fix: expect.any(String), exitCode })
+  expect(stderr).toBe(`foil: ${error.message}\n  fix: ${error.fix}\n`)
 })
 
 describe('a command that cannot work: cause, fix, and 1', () => {

@@ -50,6 +50,22 @@ describe('colour and movement', () => {
     terminal.document({ amount: 12n ** 20n })
     expect(JSON.parse(stdout())).toEqual({ amount: `${12n ** 20n}` })
   })
+
+  test('JSON: a failure is the document, unless there was one; its two lines stay', () => {
+    const failure = new Failure('cause', 'fix', 3)
+    const { terminal, stdout, stderr } = fakeTerminal({ tty: false, json: true })
+    terminal.fail(failure)
+    expect(JSON.parse(stdout())).toEqual({ error: { message: 'cause', fix: 'fix', exitCode: 3 } })
+    expect(stderr()).toBe('foil: cause\n  fix: fix\n')
+    const second = fakeTerminal({ tty: false, json: true })
+    second.terminal.document({ answer: null })
+    second.terminal.fail(failure)
+    expect(JSON.parse(second.stdout())).toEqual({ answer: null })
+    expect(second.stderr()).toBe('foil: cause\n  fix: fix\n')
+    const plain = fakeTerminal({ tty: false })
+    plain.terminal.fail(failure)
+    expect(plain.stdout()).toBe('')
+  })
 })
 
 test('control characters of an answer do not reach the terminal', () => {
