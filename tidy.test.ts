@@ -16,6 +16,8 @@ const read = (file: string) => readFileSync(join(root, file), 'utf8')
 const sources = files.filter((file) => /\.(ts|tsx|mjs)$/.test(file) && !file.endsWith('abi.ts'))
 const code = sources.filter((file) => !/\.test\.ts$|(^|\/)(test|bench)\//.test(file))
 
+const library = ['protocol', 'chain', 'http', 'contracts', 'models', 'engines', 'sdk']
+const daemons = ['provider', 'auditor', 'gateway']
 /** Room -> rooms it may import (ARCHITECTURE.md). Tests may also import `testnet`, for a real network to run against. */
 const rooms: Readonly<Record<string, readonly string[]>> = {
   contracts: [],
@@ -28,33 +30,8 @@ const rooms: Readonly<Record<string, readonly string[]>> = {
   gateway: ['protocol', 'chain', 'http'],
   sdk: ['protocol', 'chain'],
   auditor: ['protocol', 'chain', 'http', 'models', 'engines', 'sdk'],
-  testnet: [
-    'protocol',
-    'chain',
-    'http',
-    'contracts',
-    'models',
-    'engines',
-    'provider',
-    'auditor',
-    'gateway',
-    'sdk',
-  ],
-  cli: [
-    ...[
-      'protocol',
-      'chain',
-      'http',
-      'contracts',
-      'models',
-      'engines',
-      'provider',
-      'auditor',
-      'gateway',
-      'sdk',
-      'testnet',
-    ],
-  ],
+  testnet: [...library, ...daemons],
+  cli: [...library, ...daemons, 'testnet'],
 }
 
 /** Rooms that run in a browser too. */

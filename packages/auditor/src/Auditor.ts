@@ -1,3 +1,4 @@
+import type { ChainTime, Clock } from '@counterfoil/chain'
 import { type Bytes, type Calibration, ModelManifest, type Network } from '@counterfoil/protocol'
 import type { Account } from './Buyer.ts'
 import type { Composer } from './Composer.ts'
@@ -25,7 +26,8 @@ export function modelOf(manifest: ModelManifest.ModelManifest): Model {
 export type Auditor = {
   readonly network: Network.Network
   readonly store: Store
-  readonly clock: Ports.Clock
+  readonly clock: Clock.Clock
+  readonly time: ChainTime.ChainTime
   readonly random: Ports.Random
   readonly chain: Ports.Chain
   readonly references: Ports.References

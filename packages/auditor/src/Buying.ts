@@ -31,10 +31,10 @@ async function buyOne(
   auditor: Auditor,
   { row, model, beacon }: { readonly row: Audits.Row; readonly model: Model; readonly beacon: `0x${string}` },
 ): Promise<void> {
-  const { store, clock, log } = auditor
+  const { store, time, clock, log } = auditor
   if (row.state === 'due' && isTooDear(auditor, model, row)) return
   await offersOf(auditor)
-  const now = await clockOf(auditor)
+  await time.refresh()
   const account = accountOf(auditor, row)
   // On disk before it leaves: after a crash the same request goes out again, and brings the same claim.
   Audits.setSent(store, row, Buyer.id(account))
@@ -46,7 +46,7 @@ async function buyOne(
     nonce,
     job: Audit.job(row.audit, nonce),
     body: row.body,
-    now,
+    now: () => clock.now(),
     signal: auditor.signal,
   }
   const before = row.state === 'sent' ? await Buyer.recover(account, request) : undefined
@@ -66,12 +66,6 @@ async function buyOne(
     amount: claim.amount,
     tokens: claim.usage.outputTokens,
   })
-}
-
-/** This machine's clock, put right by the chain's time where it is far from it: else honest claims would be of the future. */
-async function clockOf({ chain, clock }: Auditor): Promise<() => number> {
-  const apartMs = clock.now() - (await chain.seconds()) * 1000
-  return Math.abs(apartMs) <= Params.clockApartMs ? () => clock.now() : () => clock.now() - apartMs
 }
 
 /** Over all audits of an epoch no more is paid than the median offer would have charged. */

@@ -13,8 +13,8 @@ import * as Models from './store/Models.ts'
 export async function discover(auditor: Auditor): Promise<void> {
   const { clock, obtain, taking } = auditor
   if (!obtain || taking.work !== undefined) return
-  if (taking.atMs !== undefined && clock.elapsed() - taking.atMs < Params.discoverMs) return
-  taking.atMs = clock.elapsed()
+  if (taking.atMs !== undefined && clock.monotonicMs() - taking.atMs < Params.discoverMs) return
+  taking.atMs = clock.monotonicMs()
   const found = (await listed(auditor)).filter((manifest) => isWanted(auditor, manifest))
   if (found.length === 0) return
   taking.work = takeAll(auditor, found).finally(() => {

@@ -23,8 +23,6 @@ export const roundBackoffMsMax = 60_000
 export const purchasesMax = 2
 /** A gateway that takes longer for a whole answer is given up, and the same request asked again later. */
 export const answerMsMax = 180_000
-/** An own clock further from the chain's time than this is wrong: the chain's time counts in its place. */
-export const clockApartMs = 60_000
 /** Attempts to buy or to score one audit, half an hour in all; then it stays sealed and counts for the provider. */
 export const attemptsMax = 11
 /** First pause after a failed attempt; doubles with each. */

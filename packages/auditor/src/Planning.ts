@@ -142,7 +142,7 @@ function contextOffered(offers: readonly Offered[], model: Model): number {
 /** What providers offer now; read again when it is a minute old. */
 export async function offersOf(auditor: Auditor): Promise<readonly Offered[]> {
   const known = auditor.offers
-  const nowMs = auditor.clock.elapsed()
+  const nowMs = auditor.clock.monotonicMs()
   if (known && nowMs - known.atMs < Params.offersFreshMs) return known.list
   auditor.offers = { list: await auditor.chain.offers(), atMs: nowMs }
   return auditor.offers.list

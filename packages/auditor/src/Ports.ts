@@ -1,12 +1,6 @@
 import type { Audit, Bytes, Key, ModelManifest, Offer } from '@counterfoil/protocol'
 import type { Scorer } from './Scorer.ts'
 
-/** Time: `now` in milliseconds since 1970 UTC, `elapsed` in milliseconds from any origin, never running backwards. */
-export interface Clock {
-  now(): number
-  elapsed(): number
-}
-
 /** Random bytes from a cryptographic source: secrets of audits depend on nobody guessing them. */
 export type Random = (bytes: number) => Uint8Array
 

@@ -17,7 +17,7 @@ export async function score(auditor: Auditor): Promise<void> {
     // The chain first: while it is away nothing is scored in vain, and no attempt is used up.
     const openedAt = await chain.seconds()
     const payer = await chain.payer(row.transcript.receipt.claim.channel)
-    const began = clock.elapsed()
+    const began = clock.monotonicMs()
     try {
       if (payer === undefined) throw new ChannelUnknownError(row.transcript.receipt.claim.channel)
       const found = await scoreOne(auditor, row, { beacon, committedAt: commitment.time })
@@ -29,7 +29,7 @@ export async function score(auditor: Auditor): Promise<void> {
         provider: found.provider,
         x: found.x,
         fault: found.fault,
-        ms: clock.elapsed() - began,
+        ms: clock.monotonicMs() - began,
       })
     } catch (error) {
       auditor.signal.throwIfAborted()

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { connect, Drand, Prevrandao } from '@counterfoil/chain'
+import { Clock, connect, Drand, Prevrandao } from '@counterfoil/chain'
 import { LogSink } from '@counterfoil/http'
 import { Store } from '@counterfoil/models'
 import pino from 'pino'
@@ -26,7 +26,7 @@ async function main(config: DaemonConfig, log: pino.Logger): Promise<void> {
     mirrors: config.mirrors,
   })
   await using service = await create(config, {
-    clock: { now: () => Date.now(), elapsed: () => performance.now() },
+    clock: Clock.system,
     random: (bytes) => randomBytes(bytes),
     chain: EvmChain.create(config.network, config.privateKey, beacon),
     references,

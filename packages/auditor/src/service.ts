@@ -1,5 +1,6 @@
 import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
+import { ChainTime, type Clock } from '@counterfoil/chain'
 import { type Bytes, Calibration, type ModelManifest, type Network } from '@counterfoil/protocol'
 import { type Auditor, type Model, modelOf } from './Auditor.ts'
 import type { Account } from './Buyer.ts'
@@ -39,7 +40,7 @@ export type Config = {
 
 /** Where effects enter. References are the caller's to dispose, after the service. */
 export type ServicePorts = {
-  readonly clock: Ports.Clock
+  readonly clock: Clock.Clock
   readonly random: Ports.Random
   readonly chain: Ports.Chain
   readonly references: Ports.References
@@ -54,7 +55,7 @@ export type ServicePorts = {
 export type Service = AsyncDisposable & {
   readonly url: string
   readonly auditor: Bytes.Hex
-  /** One round of everything, now; throws what a part of it throws. */
+  /** One round of everything, now; throws what its first part to fail threw. */
   round(): Promise<void>
 }
 
@@ -66,9 +67,16 @@ export type Service = AsyncDisposable & {
 export async function create(config: Config, ports: ServicePorts): Promise<Service> {
   const store = Store.open(config.dataDir)
   const stopping = new AbortController()
+  const time = ChainTime.create({
+    read: () => ports.chain.seconds(),
+    clock: ports.clock,
+    onApart: (aheadMs) => events.clockApart(ports.log, aheadMs),
+  })
   const auditor: Auditor = {
     ...ports,
     ...config,
+    time,
+    clock: time.clock,
     obtain: ports.obtain,
     models: taken(config.models, Models.list(store)),
     taking: { atMs: undefined, work: undefined },
@@ -113,36 +121,25 @@ export async function create(config: Config, ports: ServicePorts): Promise<Servi
     last = mine.catch(() => {})
     return mine
   }
-  const loop = (ports.loop ?? clockwork)(() =>
+  const round = () =>
     inTurn(async () => {
-      let failure: unknown
-      let diskFailed = false
+      const failures: unknown[] = []
       for (const [doing, work] of parts) {
         if (stopping.signal.aborted) return
         // A chain that is away must not keep answers from being scored, nor a gateway plans from being settled.
         await work().catch((error: unknown) => {
-          failure = error
-          if (Store.isDiskFailure(error)) diskFailed = true
+          failures.push(error)
           if (!stopping.signal.aborted) events.roundFailed(log, doing, error)
         })
       }
-      auditor.diskFailed = diskFailed
-      if (failure) throw failure
-    }),
-  )
+      auditor.diskFailed = failures.some(Store.isDiskFailure)
+      if (failures.length > 0) throw failures[0]
+    })
+  const loop = (ports.loop ?? clockwork)(round)
   return {
     url,
     auditor: chain.auditor,
-    round: () =>
-      inTurn(async () => {
-        try {
-          for (const [, work] of parts) await work()
-          auditor.diskFailed = false
-        } catch (error) {
-          if (Store.isDiskFailure(error)) auditor.diskFailed = true
-          throw error
-        }
-      }),
+    round,
     async [Symbol.asyncDispose]() {
       stopping.abort(new Error('the auditor is stopping'))
       // Nobody new is let in, whoever is being answered gets his answer.

@@ -215,7 +215,7 @@ test('a channel that the chain does not know: tried again, and opened once it do
 test('a purchase that fails by our own fault waits for the other of its round: none goes on behind it', async () => {
   await using bed = await Bed.create()
   bed.chain.isBeaconOut = false
-  await using service = await bed.start({ clock: { now: () => bed.nowMs, elapsed: () => bed.nowMs } })
+  await using service = await bed.start({ clock: { now: () => bed.nowMs, monotonicMs: () => bed.nowMs } })
   await rounds(service, 2)
   bed.chain.isBeaconOut = true
   const honest = bed.chain.offers.bind(bed.chain)

@@ -118,7 +118,7 @@ test('a gateway that does not list is asked again later; a stop ends what is bei
     return new Promise<void>((_, reject) => signal.addEventListener('abort', () => reject(signal.reason)))
   }
   let elapsedMs = 0
-  const service = await bed.start({ obtain, clock: { now: () => bed.nowMs, elapsed: () => elapsedMs } })
+  const service = await bed.start({ obtain, clock: { now: () => bed.nowMs, monotonicMs: () => elapsedMs } })
   await service.round()
   await service.round()
   expect(bed.named('listing-failed')).toHaveLength(1)

@@ -199,7 +199,7 @@ export class Bed implements AsyncDisposable {
     }
     const log: Log = { info: level, warn: level, error: level } as unknown as Log
     return create(this.config, {
-      clock: { now: () => this.nowMs, elapsed: () => performance.now() },
+      clock: { now: () => this.nowMs, monotonicMs: () => performance.now() },
       random: (bytes) => this.#draw(bytes),
       chain: this.chain,
       references: async () => this.scorer,

@@ -66,7 +66,7 @@ test('what was found is found again after a restart, and what a conviction opene
 test('one address is answered so often a minute, and is told when to come back', async () => {
   await using bed = await Bed.create()
   let elapsedMs = 0
-  await using service = await bed.start({ clock: { now: () => bed.nowMs, elapsed: () => elapsedMs } })
+  await using service = await bed.start({ clock: { now: () => bed.nowMs, monotonicMs: () => elapsedMs } })
   for (let i = 0; i < Params.requestsPerMinuteMax; i += 1)
     if ((await fetch(`${service.url}/v1/commitments`)).status !== 200) return expect.fail(`refused at ${i}`)
   const refused = await fetch(`${service.url}/v1/commitments`)

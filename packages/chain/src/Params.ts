@@ -17,6 +17,10 @@ export const feeBumpPercent = 125n
 export const signedFormsMax = 16
 /** Gas limit beside the estimate: the transactions before it in its block may change what it finds. */
 export const gasMarginPercent = 130n
+/** A machine's clock further from the chain's time than this is wrong: the chain's time counts in its place. */
+export const clockApartMs = 60_000
+/** Blocks may be this far apart: chain time read lower by less is an older block, by more a chain that was set back. */
+export const blockLagSeconds = 60
 /** Providers that one call of `Providers.page` returns; the contract's own PAGE_MAX. */
 export const providersPageMax = 100
 /** Receipt keys that one call of `Commitments.keysOf` returns; the contract's own PAGE_MAX. */

@@ -43,10 +43,10 @@ export async function listen(
     // Before anything else: who has no token does not learn what there is.
     if (!timingSafeEqual(digest(presented(request)), expected)) {
       const message = 'Send the token of GATEWAY_ADMIN_TOKEN_FILE as Authorization: Bearer …'
-      return Http.sendRefusal(response, Refusal.of('access_denied', message))
+      return Http.refusal(response, Refusal.of('access_denied', message))
     }
     if (request.method !== 'GET' || request.url !== '/metrics')
-      return Http.sendRefusal(response, Refusal.of('not_found', 'There is only GET /metrics here.'))
+      return Http.refusal(response, Refusal.of('not_found', 'There is only GET /metrics here.'))
     const text = await metrics.text()
     response.writeHead(200, { 'content-type': metrics.contentType }).end(text)
   }

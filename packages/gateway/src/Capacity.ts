@@ -1,6 +1,6 @@
+import type { Clock } from '@counterfoil/chain'
 import { type Job, type Policy, Refusal } from '@counterfoil/protocol'
 import * as Account from './Account.ts'
-import type { Clock } from './Clock.ts'
 import type { Candidate, Directory } from './Directory.ts'
 import type * as Params from './Params.ts'
 import type { Payments } from './Payments.ts'
@@ -28,7 +28,7 @@ export type Capacity = {
 export type Options = {
   readonly directory: Directory
   readonly payments: () => Payments
-  readonly clock: Clock
+  readonly clock: Clock.Clock
   readonly limits: Params.Limits
 }
 

@@ -1,6 +1,16 @@
-import { Channels, connect, Keys, NumberedChannels, Providers, Roots, Time } from '@counterfoil/chain'
+import {
+  ChainTime,
+  Channels,
+  type Clock,
+  connect,
+  Keys,
+  NumberedChannels,
+  Providers,
+  Roots,
+  Time,
+} from '@counterfoil/chain'
 import { Batch, type Bytes, type Key, type Network } from '@counterfoil/protocol'
-import type { Clock } from './Clock.ts'
+import type { Events } from './events.ts'
 import type { Limits } from './Params.ts'
 
 /** What the gateway reads of the chain. */
@@ -36,11 +46,8 @@ export type ChainView = {
   /** Seconds of chain time: the latest block's, and the time that has passed here since. */
   seconds(): number
   epoch(): bigint
-  /**
-   * What this machine's clock lacked to the chain's time when a block was last new, in milliseconds; undefined before the first.
-   * It stays while the chain is away or makes no blocks: then the chain tells nothing of the time.
-   */
-  apartMs(): number | undefined
+  /** This machine's clock; where it is far from the chain's time, set right by it. */
+  readonly clock: Clock.Clock
   /** Whether it has answered lately. While it is away nothing new is begun: closings and revocations would be missed. */
   isAway(): boolean
   /** A registered receipt key, at most `keyCacheMs` old. Throws where it is not known and the chain is away. */
@@ -48,29 +55,29 @@ export type ChainView = {
   poll(): Promise<void>
 }
 
-/** Blocks may be this far apart; an estimate further ahead of the latest one was wrong. */
-const blockGapSeconds = 60
-
 export function create(
   chain: ChainReader,
-  options: { readonly network: Network.Network; readonly clock: Clock; readonly limits: Limits },
+  options: {
+    readonly network: Network.Network
+    readonly clock: Clock.Clock
+    readonly limits: Limits
+    readonly events: Pick<Events, 'clockApart'>
+  },
 ): ChainView {
-  const { clock, limits } = options
+  const { clock, limits, events } = options
+  const time = ChainTime.create({ read: () => chain.seconds(), clock, onApart: events.clockApart })
   const keys = new Map<Bytes.Hex, { readonly key: Key.ReceiptKey; readonly readAt: number }>()
-  let offset: number | undefined
-  let latest: number | undefined
-  let apartMs: number | undefined
   let seenAt = Number.NEGATIVE_INFINITY
 
   function seconds(): number {
-    if (offset === undefined) throw new AwayError(options.network.rpc)
-    return Math.floor(clock.monotonicMs() / 1000 + offset)
+    if (seenAt === Number.NEGATIVE_INFINITY) throw new AwayError(options.network.rpc)
+    return time.seconds()
   }
 
   return {
     seconds,
     epoch: () => Batch.epochAt(seconds(), options.network.epochSeconds),
-    apartMs: () => apartMs,
+    clock: time.clock,
     isAway: () => clock.monotonicMs() - seenAt > limits.chainAwayMs,
     async key(keyId) {
       const known = keys.get(keyId)
@@ -83,16 +90,8 @@ export function create(
       return key
     },
     async poll() {
-      const block = await chain.seconds()
+      await time.refresh()
       seenAt = clock.monotonicMs()
-      // Far below the latest is a chain that was set back; a little below is a node that lags.
-      if (latest === undefined || block > latest || latest - block > blockGapSeconds) {
-        latest = block
-        apartMs = block * 1000 - clock.now()
-      }
-      const present = block - seenAt / 1000
-      // A block is up to one interval old when we read it, so the youngest reading is the best one.
-      if (offset === undefined || present > offset || offset - present > blockGapSeconds) offset = present
     },
   }
 }

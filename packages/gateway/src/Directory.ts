@@ -1,3 +1,4 @@
+import type { Clock } from '@counterfoil/chain'
 import {
   Bytes,
   type Job,
@@ -12,7 +13,6 @@ import {
 } from '@counterfoil/protocol'
 import * as Account from './Account.ts'
 import type { ChainReader, ChainView } from './ChainView.ts'
-import type { Clock } from './Clock.ts'
 import * as Discovery from './Discovery.ts'
 import { type Events, reasonOf } from './events.ts'
 import * as Params from './Params.ts'
@@ -75,7 +75,7 @@ export type Options = {
   readonly privateKey: Uint8Array
   readonly reader: ChainReader
   readonly chain: ChainView
-  readonly clock: Clock
+  readonly clock: Clock.Clock
   readonly limits: Params.Limits
   readonly p256: P256.P256
   readonly events: Events

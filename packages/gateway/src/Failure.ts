@@ -1,6 +1,6 @@
+import type { Clock } from '@counterfoil/chain'
 import { type Bytes, Refusal } from '@counterfoil/protocol'
 import * as Account from './Account.ts'
-import type { Clock } from './Clock.ts'
 import type { Candidate } from './Directory.ts'
 import type { Events } from './events.ts'
 import type * as Ledger from './ledger/Ledger.ts'
@@ -115,7 +115,11 @@ export function pick(before: Refusal.Refusal | undefined, now: Refusal.Refusal):
 
 /** Says it in the log, and leaves the provider alone for a while where it is to blame. */
 export function punish(
-  { clock, limits, events }: { readonly clock: Clock; readonly limits: Limits; readonly events: Events },
+  {
+    clock,
+    limits,
+    events,
+  }: { readonly clock: Clock.Clock; readonly limits: Limits; readonly events: Events },
   { request }: { readonly request: Bytes.Hex },
   account: Account.Account,
   { blame, reason }: Failure,

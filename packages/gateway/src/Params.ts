@@ -149,8 +149,6 @@ export const pruneRowsMax = 500
 
 /** Connections to the database. */
 export const databaseConnectionsMax = 16
-/** An own clock further from the chain's time than this is wrong: the chain's time counts in its place. */
-export const clockApartSeconds = 60
 /** A lost presence lock is taken again after this. */
 export const presenceRetryMs = 500
 /** What a caller is told to wait before it tries again. */

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
+import type { Clock } from '@counterfoil/chain'
 import { sql } from 'kysely'
 import pg from 'pg'
-import type { Clock } from './Clock.ts'
 import type { Database } from './Database.ts'
 import * as Params from './Params.ts'
 
@@ -19,7 +19,7 @@ export type Presence = {
 /** Holds the lock, and takes it again whenever the connection was lost. Resolves when it is held. */
 export async function create(
   databaseUrl: string,
-  { clock, limits }: { readonly clock: Clock; readonly limits: Params.Limits },
+  { clock, limits }: { readonly clock: Clock.Clock; readonly limits: Params.Limits },
 ): Promise<Presence> {
   const owner = BigInt.asUintN(62, randomBytes(8).readBigUInt64BE())
   let client: pg.Client | undefined

@@ -1,6 +1,6 @@
+import type { Clock } from '@counterfoil/chain'
 import { Access, type Bytes, type Eip712, ProviderHttp, Refusal } from '@counterfoil/protocol'
 import { type Dispatcher, Pool } from 'undici'
-import type { Clock } from './Clock.ts'
 import * as JobStream from './JobStream.ts'
 import * as Params from './Params.ts'
 import * as ProviderError from './ProviderError.ts'
@@ -24,7 +24,7 @@ export type Options = {
   /** The key pinned as the channel's signer. */
   readonly privateKey: Uint8Array
   readonly domain: Eip712.Domain
-  readonly clock: Clock
+  readonly clock: Clock.Clock
   readonly limits: Params.Limits
 }
 

@@ -1,9 +1,9 @@
+import type { Clock } from '@counterfoil/chain'
 import { type Bytes, Claim, Job, Nonce, Offer, type P256, ProviderHttp, Refusal } from '@counterfoil/protocol'
 import { sql } from 'kysely'
 import * as Acceptance from './Acceptance.ts'
 import type * as Account from './Account.ts'
 import type { ChainView } from './ChainView.ts'
-import type { Clock } from './Clock.ts'
 import type { Database } from './Database.ts'
 import type { Events } from './events.ts'
 import type { Live } from './Live.ts'
@@ -21,7 +21,7 @@ export type Options = {
   readonly live: Live
   readonly chain: ChainView
   readonly p256: P256.P256
-  readonly clock: Clock
+  readonly clock: Clock.Clock
   readonly limits: Limits
   readonly events: Events
 }

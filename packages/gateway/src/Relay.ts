@@ -1,3 +1,4 @@
+import type { Clock } from '@counterfoil/chain'
 import {
   type Bytes,
   type Job,
@@ -12,7 +13,6 @@ import type * as Account from './Account.ts'
 import * as Attempt from './Attempt.ts'
 import type { Capacity } from './Capacity.ts'
 import type { ChainView } from './ChainView.ts'
-import type { Clock } from './Clock.ts'
 import * as Databases from './Database.ts'
 import type { Candidate } from './Directory.ts'
 import type { Events } from './events.ts'
@@ -32,7 +32,7 @@ export type Relay = {
   readonly payments: Payments
   readonly chain: ChainView
   readonly p256: P256.P256
-  readonly clock: Clock
+  readonly clock: Clock.Clock
   readonly limits: Params.Limits
   readonly events: Events
   /** An account's offers are not what they were. */

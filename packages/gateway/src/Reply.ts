@@ -24,11 +24,11 @@ export function whole(response: ServerResponse, head: Completion.Head): Reply {
   return {
     caller: { signal, take: () => undefined, hasBegun: () => false },
     answer({ receipt, output }) {
-      Http.sendJson(response, 200, Completion.whole(head, output, receipt.claim.runtime), {
+      Http.json(response, Completion.whole(head, output, receipt.claim.runtime), 200, {
         'x-receipt-id': head.request,
       })
     },
-    refuse: (refusal) => Http.sendRefusal(response, refusal),
+    refuse: (refusal) => Http.refusal(response, refusal),
     close: forget,
   }
 }
@@ -78,7 +78,7 @@ export function streamed(response: ServerResponse, head: Completion.Head, limits
     },
     refuse(refusal) {
       if (begun) response.end(Completion.event(Refusal.toOpenAi(refusal)))
-      else Http.sendRefusal(response, refusal)
+      else Http.refusal(response, refusal)
     },
     close: forget,
   }

@@ -58,7 +58,7 @@ const routes: readonly Route[] = [
     path: /^\/v1\/network()$/,
     method: 'GET',
     open: true,
-    handle: ({ network }, { response }) => Http.sendJson(response, 200, network),
+    handle: ({ network }, { response }) => Http.json(response, network),
   },
   ...audits.routes,
   {
@@ -109,7 +109,7 @@ async function serve(context: Context, request: IncomingMessage, response: Serve
     }
     const refusal = Reply.refusalOf(error, context.events)
     context.events.refused(refusal.code)
-    Http.sendRefusal(response, refusal)
+    Http.refusal(response, refusal)
   }
 }
 

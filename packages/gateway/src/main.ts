@@ -1,9 +1,10 @@
 import { flushCompileCache } from 'node:module'
+import { Clock } from '@counterfoil/chain'
 import { LogSink } from '@counterfoil/http'
 import { pino } from 'pino'
 import * as ChainView from './ChainView.ts'
-import * as Clock from './Clock.ts'
 import * as Config from './config.ts'
+import * as Random from './Random.ts'
 import * as Service from './service.ts'
 
 // The daemon: environment in, requests answered until told to stop.
@@ -31,7 +32,7 @@ async function main(): Promise<void> {
   for (const event of ['SIGTERM', 'SIGINT', 'disconnect'] as const) process.on(event, stop)
   gateway = await Service.create(config, {
     clock: Clock.system,
-    random: Clock.random,
+    random: Random.system,
     chain: ChainView.reader(config.network),
     log,
   })

@@ -1,4 +1,5 @@
 import { once } from 'node:events'
+import type { Clock } from '@counterfoil/chain'
 import { Bytes, Network } from '@counterfoil/protocol'
 import type { Logger } from 'pino'
 import { privateKeyToAccount } from 'viem/accounts'
@@ -10,7 +11,6 @@ import * as Watch from './audit/Watch.ts'
 import * as Background from './Background.ts'
 import * as Capacity from './Capacity.ts'
 import * as ChainView from './ChainView.ts'
-import * as Clock from './Clock.ts'
 import type { Config } from './config.ts'
 import * as Databases from './Database.ts'
 import * as Directory from './Directory.ts'
@@ -23,6 +23,7 @@ import * as Occupancy from './Occupancy.ts'
 import * as P256Node from './P256Node.ts'
 import * as Payments from './Payments.ts'
 import * as Presence from './Presence.ts'
+import type * as Random from './Random.ts'
 import * as Reconciliation from './Reconciliation.ts'
 import * as Recovery from './Recovery.ts'
 import * as Retention from './Retention.ts'
@@ -31,7 +32,7 @@ import * as Server from './Server.ts'
 
 export type Ports = {
   readonly clock: Clock.Clock
-  readonly random: Clock.Random
+  readonly random: Random.Random
   readonly chain: ChainView.ChainReader
   readonly log: Logger
   /** Commitments of auditors and their beacon; the network's own where left out. */
@@ -54,10 +55,10 @@ export type Gateway = {
 export async function create(config: Config, ports: Ports): Promise<Gateway> {
   const { network, limits, privateKey } = config
   const { random, chain: reader } = ports
-  const chain = ChainView.create(reader, { network, clock: ports.clock, limits })
   const metrics = Metrics.create()
   const events = Events.create(ports.log, metrics)
-  const clock = Clock.corrected(ports.clock, chain, events)
+  const chain = ChainView.create(reader, { network, clock: ports.clock, limits, events })
+  const { clock } = chain
   const database = await Databases.open(config.databaseUrl, limits.databaseMs)
   const presence = await Presence.create(config.databaseUrl, { clock, limits })
   const signer = Bytes.toHex(

@@ -1,13 +1,14 @@
+import { Clock } from '@counterfoil/chain'
 import { Bytes } from '@counterfoil/protocol'
 import { pino } from 'pino'
 import { privateKeyToAccount } from 'viem/accounts'
 import * as ApiKeys from '../src/ApiKeys.ts'
 import type { AuditChain } from '../src/audit/AuditChain.ts'
 import type { Trust } from '../src/audit/Trust.ts'
-import * as Clock from '../src/Clock.ts'
 import type { Config } from '../src/config.ts'
 import * as Database from '../src/Database.ts'
 import * as Params from '../src/Params.ts'
+import * as Random from '../src/Random.ts'
 import * as Service from '../src/service.ts'
 import * as FakeChain from './FakeChain.ts'
 import * as FakeProvider from './FakeProvider.ts'
@@ -96,7 +97,7 @@ export async function create(
   })
   const start = () =>
     Service.create(config, {
-      ...{ clock: options.clock ?? Clock.system, random: Clock.random, chain },
+      ...{ clock: options.clock ?? Clock.system, random: Random.system, chain },
       log: pino({ level: 'silent' }),
       ...(options.audits && { audits: options.audits }),
     })

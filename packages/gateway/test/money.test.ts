@@ -270,10 +270,11 @@ describe('after a crash', () => {
     const running = world.chat({ stream: true })
     await Fixture.until(() => provider.jobs.length === 1)
     const { create } = await import('../src/service.ts')
-    const Clock = await import('../src/Clock.ts')
+    const { Clock } = await import('@counterfoil/chain')
+    const Random = await import('../src/Random.ts')
     const { pino } = await import('pino')
     await using second = await create(world.config, {
-      ...{ clock: Clock.system, random: Clock.random, chain: world.chain },
+      ...{ clock: Clock.system, random: Random.system, chain: world.chain },
       log: pino({ level: 'silent' }),
     })
     expect(provider.cancelled).toEqual([])

@@ -1,3 +1,4 @@
+import type { Clock } from '@counterfoil/chain'
 import {
   Bytes,
   Access as Grant,
@@ -8,7 +9,7 @@ import {
 } from '@counterfoil/protocol'
 import * as ChannelCache from './ChannelCache.ts'
 import * as Params from './Params.ts'
-import type { Clock, Random } from './Ports.ts'
+import type { Random } from './Ports.ts'
 import type * as Store from './store/Store.ts'
 import * as Tokens from './store/Tokens.ts'
 
@@ -18,9 +19,9 @@ export type Access = {
   readonly network: Network.Network
   readonly payee: Bytes.Hex
   readonly channels: ChannelCache.ChannelCache
-  readonly clock: Clock
+  readonly clock: Clock.Clock
   readonly random: Random
-  /** Challenge -> when it was made, by `clock.elapsed`, oldest first. */
+  /** Challenge -> when it was made, by `clock.monotonicMs`, oldest first. */
   readonly challenges: Map<Bytes.Hex, number>
 }
 
@@ -30,7 +31,7 @@ export function create(from: Omit<Access, 'challenges'>): Access {
 
 /** 32 random bytes, good once within a minute. */
 export function challenge(access: Access): Bytes.Hex {
-  const now = access.clock.elapsed()
+  const now = access.clock.monotonicMs()
   for (const [old, madeAt] of access.challenges) {
     if (now - madeAt < Params.challengeMs && access.challenges.size < Params.challengesMax) break
     access.challenges.delete(old)
@@ -48,7 +49,7 @@ export async function grant(access: Access, signed: Grant.SignedAccess): Promise
   const { channel: id, payee, challenge: answered, expires } = signed.access
   const madeAt = access.challenges.get(answered)
   access.challenges.delete(answered)
-  if (madeAt === undefined || access.clock.elapsed() - madeAt >= Params.challengeMs)
+  if (madeAt === undefined || access.clock.monotonicMs() - madeAt >= Params.challengeMs)
     throw denied(
       'The challenge is unknown, used or older than a minute. Ask for another.',
       'access.challenge',

@@ -1,15 +1,15 @@
-import type { Channels } from '@counterfoil/chain'
+import type { Channels, Clock } from '@counterfoil/chain'
 import { type Bytes, Refusal } from '@counterfoil/protocol'
 import * as events from './events.ts'
 import * as Params from './Params.ts'
-import type { Chain, Clock } from './Ports.ts'
+import type { Chain } from './Ports.ts'
 
 type Entry = { readonly channel: Channels.Channel; readonly readAt: number; triedAt: number }
 
 /** Finalized channels, read again every few seconds, and kept while the chain is away: jobs go on until credit ends. */
 export type ChannelCache = {
   readonly chain: Pick<Chain, 'channel' | 'provider'>
-  readonly clock: Clock
+  readonly clock: Clock.Clock
   readonly log: events.Log
   readonly entries: Map<Bytes.Hex, Entry>
   readonly reading: Map<Bytes.Hex, Promise<Channels.Channel | undefined>>
@@ -17,7 +17,7 @@ export type ChannelCache = {
 
 export function create(
   chain: Pick<Chain, 'channel' | 'provider'>,
-  clock: Clock,
+  clock: Clock.Clock,
   log: events.Log,
 ): ChannelCache {
   return { chain, clock, log, entries: new Map(), reading: new Map() }
@@ -53,7 +53,7 @@ export async function ours(cache: ChannelCache, id: Bytes.Hex): Promise<Channels
 }
 
 async function read(cache: ChannelCache, id: Bytes.Hex): Promise<Channels.Channel | undefined> {
-  const now = cache.clock.elapsed()
+  const now = cache.clock.monotonicMs()
   const known = cache.entries.get(id)
   if (known && now - Math.max(known.readAt, known.triedAt) < Params.channelFreshMs) return known.channel
   try {

@@ -1,15 +1,15 @@
 import { closeSync, fsyncSync, openSync, rmSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
+import type { Clock } from '@counterfoil/chain'
 import { Refusal } from '@counterfoil/protocol'
 import * as events from './events.ts'
 import * as Params from './Params.ts'
-import type { Clock } from './Ports.ts'
 import * as Store from './store/Store.ts'
 
 /** Whether the store can still be written. While it cannot, nothing is promised: no job is taken, nothing offered. */
 export type DiskWatch = {
   readonly store: Store.Store
-  readonly clock: Clock
+  readonly clock: Clock.Clock
   readonly log: events.Log
   failed: { readonly sinceMs: number } | undefined
 }

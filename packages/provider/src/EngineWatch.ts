@@ -1,14 +1,14 @@
+import type { Clock } from '@counterfoil/chain'
 import { Engine } from '@counterfoil/engines'
 import { type Bytes, Nonce } from '@counterfoil/protocol'
 import * as events from './events.ts'
 import * as Params from './Params.ts'
-import type { Clock } from './Ports.ts'
 
 /** What the last jobs say of the engine. While it has failed, nothing is offered and no job is taken. */
 export type EngineWatch = {
   readonly engine: Engine.Engine
   readonly model: Bytes.Hex
-  readonly clock: Clock
+  readonly clock: Clock.Clock
   readonly log: events.Log
   /** Jobs that it failed in a row. */
   failures: number

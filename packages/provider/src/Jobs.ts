@@ -15,7 +15,6 @@ import {
   Trace,
 } from '@counterfoil/protocol'
 import * as Answer from './Answer.ts'
-import * as ChainTime from './ChainTime.ts'
 import * as Channel from './Channel.ts'
 import * as ChannelCache from './ChannelCache.ts'
 import * as Credit from './Credit.ts'
@@ -154,7 +153,7 @@ export async function claim(
   // The key of the offer: it may have been replaced since.
   const signer = KeyRing.find(provider.ring, offer.keyId)
   if (!signer) throw new Error(`receipt key ${offer.keyId} must not sign any more`)
-  const epoch = Batch.epochAt(ChainTime.seconds(provider.time), provider.network.epochSeconds)
+  const epoch = Batch.epochAt(provider.time.seconds(), provider.network.epochSeconds)
   const body: Claim.Claim = {
     domain: Network.domain(provider.network),
     provider: provider.chain.provider,

@@ -1,5 +1,5 @@
+import type { ChainTime } from '@counterfoil/chain'
 import { type Bytes, Key, Network } from '@counterfoil/protocol'
-import * as ChainTime from './ChainTime.ts'
 import * as events from './events.ts'
 import * as KeyFiles from './KeyFiles.ts'
 import * as Params from './Params.ts'
@@ -87,7 +87,7 @@ export async function renew(ring: KeyRing): Promise<void> {
     // Not registered yet; or the chain was set back, and the outbox sends the registration again.
     if (!known) return
     current.notAfter = known.notAfter
-    if (!known.isRevoked && known.notAfter - ChainTime.seconds(time) > Params.keyRenewSeconds) return
+    if (!known.isRevoked && known.notAfter - time.seconds() > Params.keyRenewSeconds) return
     // Who revokes a key wants nothing signed with it any more.
     if (known.isRevoked) ring.signers.delete(current.key.keyId)
   }
@@ -106,7 +106,7 @@ async function make(ring: Omit<KeyRing, 'signers' | 'current'>): Promise<Signer>
   )
   const unused = made && (await chain.key(made.keyId)) === undefined ? made : undefined
   const key = unused ?? KeyFiles.make(dataDir, passphrase)
-  const notBefore = ChainTime.seconds(ring.time)
+  const notBefore = ring.time.seconds()
   const validity = { notBefore, notAfter: notBefore + Params.keyValiditySeconds }
   const domain = Network.domain(ring.network)
   const message = Key.possession({ domain, provider: chain.provider, ...validity })

@@ -1,7 +1,7 @@
+import type { Clock } from '@counterfoil/chain'
 import { type Bytes, Offer } from '@counterfoil/protocol'
 import * as KeyRing from './KeyRing.ts'
 import * as Params from './Params.ts'
-import type { Clock } from './Ports.ts'
 import * as OfferBook from './store/OfferBook.ts'
 import type * as Store from './store/Store.ts'
 
@@ -12,7 +12,7 @@ export type Terms = Omit<Offer.Offer, 'validity' | 'keyId'>
 export type Offers = {
   readonly store: Store.Store
   readonly ring: KeyRing.KeyRing
-  readonly clock: Clock
+  readonly clock: Clock.Clock
   readonly terms: Terms
   current: Offer.SignedOffer | undefined
 }

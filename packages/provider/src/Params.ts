@@ -87,10 +87,6 @@ export const keyPollMs = 30_000
 
 /** How often chain time is read; between reads the local clock counts on. */
 export const chainTimePollMs = 2_000
-/** An own clock further from the chain's time than this is wrong: the chain's time counts in its place. */
-export const clockApartMs = 60_000
-/** Chain time read lower than estimated by less than this is an older block, not a slower chain. */
-export const chainTimeLagSeconds = 60
 /** How often the end of an epoch is looked for: a tenth of a development epoch. */
 export const batchPollMs = 500
 /** How often transactions that are not final yet are looked after. */

@@ -1,12 +1,6 @@
-import type { Channels, Inclusions, OutboxStore } from '@counterfoil/chain'
+import type { Channels, Clock, Inclusions, OutboxStore } from '@counterfoil/chain'
 import type { Batch, Bytes, Claim, Voucher } from '@counterfoil/protocol'
 import type * as events from './events.ts'
-
-/** Time: `now` in milliseconds since 1970 UTC, `elapsed` in milliseconds from any origin, never running backwards. */
-export interface Clock {
-  now(): number
-  elapsed(): number
-}
 
 export type Random = (bytes: number) => Uint8Array
 
@@ -59,6 +53,6 @@ export interface Chain {
 /** The chain's port once there is a place for its transactions. */
 export type ConnectChain = (to: {
   readonly outbox: OutboxStore
-  readonly clock: Clock
+  readonly clock: Clock.Clock
   readonly log: events.Log
 }) => Chain

@@ -1,5 +1,4 @@
 import { Batch, type Bytes } from '@counterfoil/protocol'
-import * as ChainTime from './ChainTime.ts'
 import * as events from './events.ts'
 import * as KeyRing from './KeyRing.ts'
 import type { Provider } from './Provider.ts'
@@ -12,7 +11,7 @@ import * as Batches from './store/Batches.ts'
  */
 export async function post(provider: Provider): Promise<void> {
   const { store, ring, time, network } = provider
-  const epoch = Batch.epochAt(ChainTime.seconds(time), network.epochSeconds)
+  const epoch = Batch.epochAt(time.seconds(), network.epochSeconds)
   const failures: unknown[] = []
   for (const keyId of Batches.keys(store)) {
     Batches.seal(store, keyId, epoch, KeyRing.find(ring, keyId)?.sequence)

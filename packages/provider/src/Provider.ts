@@ -1,7 +1,7 @@
+import { ChainTime, type Clock } from '@counterfoil/chain'
 import type { Engine } from '@counterfoil/engines'
 import { type Bytes, ModelManifest, Network, Runtime } from '@counterfoil/protocol'
 import * as Access from './Access.ts'
-import * as ChainTime from './ChainTime.ts'
 import * as ChannelCache from './ChannelCache.ts'
 import * as DiskWatch from './DiskWatch.ts'
 import * as EngineWatch from './EngineWatch.ts'
@@ -26,7 +26,7 @@ export type Provider = {
   readonly watch: EngineWatch.EngineWatch
   readonly disk: DiskWatch.DiskWatch
   readonly chain: Ports.Chain
-  readonly clock: Ports.Clock
+  readonly clock: Clock.Clock
   readonly log: events.Log
   readonly store: Store.Store
   readonly time: ChainTime.ChainTime
@@ -45,10 +45,13 @@ export async function assemble(store: Store.Store, config: Config, ports: Servic
   const { network } = config
   const { random, key, engine, manifest, log } = ports
   const chain = ports.chain({ outbox: OutboxTable.create(store), clock: ports.clock, log })
-  const time = await ChainTime.create(chain, ports.clock)
-  const clock = ChainTime.corrected(ports.clock, time)
-  const apartMs = ports.clock.now() - clock.now()
-  if (apartMs !== 0) events.clockWrong(log, apartMs)
+  const time = ChainTime.create({
+    read: () => chain.seconds(),
+    clock: ports.clock,
+    onApart: (aheadMs) => events.clockApart(log, aheadMs),
+  })
+  await time.refresh()
+  const { clock } = time
   const ring = await KeyRing.open({
     dataDir: config.dataDir,
     passphrase: config.passphrase,
@@ -106,6 +109,6 @@ export async function assemble(store: Store.Store, config: Config, ports: Servic
 export function unavailable({ watch, disk, ring, time }: Provider): string | undefined {
   if (disk.failed) return 'The disk of this provider takes nothing, so it can promise nothing.'
   if (watch.failed) return 'The engine of this provider has failed and is being started again.'
-  if (!KeyRing.canSign(ring, ChainTime.seconds(time))) return 'This provider waits for a new receipt key.'
+  if (!KeyRing.canSign(ring, time.seconds())) return 'This provider waits for a new receipt key.'
   return undefined
 }

@@ -1,4 +1,4 @@
-import * as ChainTime from './ChainTime.ts'
+import type { ChainTime } from '@counterfoil/chain'
 import * as events from './events.ts'
 import * as Params from './Params.ts'
 import * as Claims from './store/Claims.ts'
@@ -14,10 +14,10 @@ export function sweep({
   log,
 }: {
   readonly store: Store.Store
-  readonly time: ChainTime.ChainTime
+  readonly time: Pick<ChainTime.ChainTime, 'earlierMs'>
   readonly log: events.Log
 }): void {
-  const now = ChainTime.earlierMs(time)
+  const now = time.earlierMs()
   const windows = { refused: Params.refusedWriteOffSeconds, unpaid: Params.retentionSeconds } as const
   for (const state of ['refused', 'unpaid'] as const)
     for (const given of Claims.writeOff(store, state, now - windows[state] * 1000))
@@ -30,7 +30,7 @@ export function prune({
   time,
 }: {
   readonly store: Store.Store
-  readonly time: ChainTime.ChainTime
+  readonly time: Pick<ChainTime.ChainTime, 'earlierMs'>
 }): void {
-  Claims.prune(store, ChainTime.earlierMs(time) - Params.retentionSeconds * 1000)
+  Claims.prune(store, time.earlierMs() - Params.retentionSeconds * 1000)
 }

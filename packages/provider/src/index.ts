@@ -1,5 +1,5 @@
 export * as EvmChain from './EvmChain.ts'
 export * as Params from './Params.ts'
-export type { Chain, Clock, ConnectChain, Random, Tag } from './Ports.ts'
+export type { Chain, ConnectChain, Random, Tag } from './Ports.ts'
 export * as SigningKey from './SigningKey.ts'
 export { type Config, create, type Service, type ServicePorts } from './service.ts'

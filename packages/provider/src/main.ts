@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { flushCompileCache } from 'node:module'
+import { Clock } from '@counterfoil/chain'
 import { Llama } from '@counterfoil/engines'
 import { LogSink } from '@counterfoil/http'
 import { Store } from '@counterfoil/models'
@@ -28,7 +29,7 @@ async function main(config: DaemonConfig, log: pino.Logger): Promise<void> {
   await using engine = await loading
   await checking
   await using service = await create(config, {
-    clock: { now: () => Date.now(), elapsed: () => performance.now() },
+    clock: Clock.system,
     random: (bytes) => randomBytes(bytes),
     chain: EvmChain.create(config.network, config.privateKey),
     engine,

@@ -1,8 +1,8 @@
 import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
+import type { Clock } from '@counterfoil/chain'
 import type { Engine } from '@counterfoil/engines'
 import type { Bytes, ModelManifest, Network, Offer } from '@counterfoil/protocol'
-import * as ChainTime from './ChainTime.ts'
 import * as Demands from './Demands.ts'
 import * as DiskWatch from './DiskWatch.ts'
 import * as EngineWatch from './EngineWatch.ts'
@@ -44,7 +44,7 @@ export type Config = {
 
 /** Where effects enter. The engine is the caller's to dispose, after the service. */
 export type ServicePorts = {
-  readonly clock: Ports.Clock
+  readonly clock: Clock.Clock
   readonly random: Ports.Random
   readonly chain: Ports.ConnectChain
   readonly engine: Engine.Engine
@@ -96,19 +96,19 @@ async function start(store: Store.Store, config: Config, ports: ServicePorts): P
     events.keyNotRegistered(log, ring.current.key.keyId, chain.provider)
 
   const redeemer: Redeemer.Redeemer = { store, chain, log }
-  let redeemedAt = ports.clock.elapsed()
+  let redeemedAt = ports.clock.monotonicMs()
   const post = Loop.inTurn(() => Poster.post(provider))
   const answerDemands = Loop.inTurn(() => Demands.answer(provider))
   const renew = Loop.inTurn(() => KeyRing.renew(ring))
   const redeem = Loop.inTurn(async () => {
     await Redeemer.redeem(redeemer)
-    redeemedAt = ports.clock.elapsed()
+    redeemedAt = ports.clock.monotonicMs()
   })
   async function redeemWhenDue(): Promise<void> {
     const outstanding = Redeemer.outstanding(redeemer)
     if (outstanding === 0n) return
     const due =
-      ports.clock.elapsed() - redeemedAt >= config.redeem.intervalMs ||
+      ports.clock.monotonicMs() - redeemedAt >= config.redeem.intervalMs ||
       outstanding >= config.redeem.thresholdMicros ||
       (await Redeemer.isUrgent(redeemer))
     if (due) await redeem()
@@ -122,7 +122,7 @@ async function start(store: Store.Store, config: Config, ports: ServicePorts): P
       },
     })
   const loops = [
-    every(Params.chainTimePollMs, 'tell its time', () => ChainTime.refresh(provider.time)),
+    every(Params.chainTimePollMs, 'tell its time', () => provider.time.refresh()),
     every(Params.outboxPollMs, 'look after transactions', () => chain.tend()),
     every(Params.keyPollMs, 'renew the receipt key', renew),
     every(Params.batchPollMs, 'post a batch', post),

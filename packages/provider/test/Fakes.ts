@@ -1,15 +1,15 @@
-import type { Channels, Inclusions } from '@counterfoil/chain'
+import type { Channels, Clock, Inclusions } from '@counterfoil/chain'
 import { Engine } from '@counterfoil/engines'
 import { Batch, Bytes, Claim, type Job, Key, type Runtime, type Voucher } from '@counterfoil/protocol'
-import type { Chain, Clock, Tag } from '../src/index.ts'
+import type { Chain, Tag } from '../src/index.ts'
 
 /** Time that moves when told. */
-export class FakeClock implements Clock {
+export class FakeClock implements Clock.Clock {
   ms = 1_800_000_000_000
   now() {
     return this.ms
   }
-  elapsed() {
+  monotonicMs() {
     return this.ms
   }
   advance(ms: number) {

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import {
   Channels,
+  Clock,
   connectWallet,
   type OutboxStore,
   Roots,
@@ -27,7 +28,6 @@ const home = mkdtempSync(join(tmpdir(), 'redeemer-'))
 const keys = join(home, 'keys')
 const model = (n: number): Bytes.Hex => `0x${n.toString(16).padStart(64, '0')}`
 const payerKey = () => Secrets.privateKey(keys, 'payer')
-const clock = { now: () => Date.now(), elapsed: () => performance.now() }
 let anvil: Anvil.Anvil
 let provider: Wallet
 let payer: Wallet
@@ -77,7 +77,7 @@ function redeemer(outbox: OutboxStore = OutboxTable.create(store)): Redeemer.Red
   const write = (line: unknown) => void told.push(line as (typeof told)[number])
   const log = { info: write, warn: write, error: write }
   const chain = EvmChain.create(provider.network, Secrets.privateKey(keys, 'provider'))
-  return { store, log, chain: chain({ outbox, clock, log }) }
+  return { store, log, chain: chain({ outbox, clock: Clock.system, log }) }
 }
 function hold(line: number, cumulative: bigint, fields: Partial<Voucher.Voucher> = {}): void {
   const voucher = { channel, model: model(line), cumulative, epoch, ...fields }

@@ -4,6 +4,7 @@ import { mkdtempSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
+import { ChainTime } from '@counterfoil/chain'
 import { Batch, type Bytes, Claim } from '@counterfoil/protocol'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { Params } from '../src/index.ts'
@@ -134,7 +135,7 @@ describe('claims', () => {
     const seen: unknown[] = []
     const log = { info() {}, error() {}, warn: (entry: unknown) => seen.push(entry) }
     const clock = new FakeClock()
-    const time = { chain: { seconds: async () => 0 }, clock, offset: 0, latest: 0, apartMs: 0 }
+    const time = { earlierMs: () => clock.now() }
     const endedMs = made[0]?.receipt.claim.time.ended ?? 0
     const sweepAt = (seconds: number) => {
       clock.ms = endedMs + seconds * 1000
@@ -164,7 +165,7 @@ describe('claims', () => {
   test.each([
     ['the chain tells a time to come', 0, 32],
     ['this machine’s clock is ahead', 32, 0],
-  ])('while %s nothing is given up or dropped', (_, ownDays, chainDays) => {
+  ])('while %s nothing is given up or dropped', async (_, ownDays, chainDays) => {
     const store = Store.open(dir)
     const sequence = Sequence.open(store, keyId)
     const [unpaid, paid] = [0, 1].map(() => end(Sequence.take(sequence, 0n)))
@@ -173,15 +174,17 @@ describe('claims', () => {
     Claims.setState(store, Claim.id(paid.receipt.claim), 'paid')
     const log = { info() {}, error() {}, warn() {} }
     const at = (days: number) => unpaid.receipt.claim.time.ended + days * 86_400_000
-    const own = { now: () => at(ownDays), elapsed: () => 0 }
-    const time = (chain: number) => ({
-      ...{ chain: { seconds: async () => 0 }, clock: own, offset: at(chain) / 1000, latest: 0, apartMs: 0 },
+    const time = ChainTime.create({
+      read: async () => Math.ceil(at(chainDays) / 1000),
+      clock: { now: () => at(ownDays), monotonicMs: () => 0 },
+      onApart() {},
     })
+    await time.refresh()
     const kept = () => Claims.ofRequest(store, channel, paid.receipt.claim.request)
     const before = kept()
     expect(before).toHaveProperty('end')
-    WriteOff.sweep({ store, time: time(chainDays), log })
-    WriteOff.prune({ store, time: time(chainDays) })
+    WriteOff.sweep({ store, time, log })
+    WriteOff.prune({ store, time })
     expect(Claims.exposure(store, channel)).toBe(7n)
     expect(kept()).toEqual(before)
     Store.close(store)

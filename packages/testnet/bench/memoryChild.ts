@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setFlagsFromString, writeHeapSnapshot } from 'node:v8'
 import { runInNewContext } from 'node:vm'
+import { Clock } from '@counterfoil/chain'
 import { defaultModel } from '@counterfoil/models'
 import pino from 'pino'
 import * as Config from '../../provider/src/config.ts'
@@ -36,7 +37,7 @@ async function provide(): Promise<void> {
   const config = Config.load()
   await using engine = FakeEngine.create()
   await using service = await Service.create(config, {
-    clock: { now: () => Date.now(), elapsed: () => performance.now() },
+    clock: Clock.system,
     random: (bytes) => randomBytes(bytes),
     chain: EvmChain.create(config.network, config.privateKey),
     engine,

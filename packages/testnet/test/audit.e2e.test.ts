@@ -9,9 +9,9 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { parseBundle, recheck, Weights } from '@counterfoil/auditor'
-import { Audits, connect, connectWallet, Keys, Prevrandao, Providers } from '@counterfoil/chain'
+import { Audits, Clock, connect, connectWallet, Keys, Prevrandao, Providers } from '@counterfoil/chain'
 import { type Engine, Llama } from '@counterfoil/engines'
-import { Clock, chainReader, create as createGateway, Params as GatewayParams } from '@counterfoil/gateway'
+import { chainReader, create as createGateway, Params as GatewayParams, Random } from '@counterfoil/gateway'
 import { defaultModel, defaultStoreDir, Store } from '@counterfoil/models'
 import {
   AuditHistory,
@@ -99,7 +99,7 @@ async function startCheat() {
         redeem: { intervalMs: 3_600_000, thresholdMicros: 1_000_000n, atExit: false },
       },
       {
-        clock: { now: () => Date.now(), elapsed: () => performance.now() },
+        clock: Clock.system,
         random: (bytes) => randomBytes(bytes),
         chain: EvmChain.create(network, Secrets.privateKey(keys, 'cheat')),
         engine: ownNoise,
@@ -121,7 +121,7 @@ async function startCheat() {
         logLevel: 'silent',
         limits: GatewayParams.limits,
       },
-      { clock: Clock.system, random: Clock.random, chain: chainReader(network), log },
+      { clock: Clock.system, random: Random.system, chain: chainReader(network), log },
     ),
   )
   return { provider: payee, url: gateway.url }

@@ -6,15 +6,15 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
 import { parseBundle, recheck, Weights } from '@counterfoil/auditor'
-import { Audits, Channels, connect, connectWallet, Prevrandao, type Wallet } from '@counterfoil/chain'
+import { Audits, Channels, Clock, connect, connectWallet, Prevrandao, type Wallet } from '@counterfoil/chain'
 import { type Engine, Llama } from '@counterfoil/engines'
 import {
   ApiKeys,
-  Clock,
   chainReader,
   create as createGateway,
   Params as GatewayParams,
   openDatabase,
+  Random,
 } from '@counterfoil/gateway'
 import { defaultModel, defaultStoreDir, Store } from '@counterfoil/models'
 import { Bytes, Calibration, History, type Report, Runtime, type Transcript } from '@counterfoil/protocol'
@@ -103,7 +103,7 @@ async function startCheat(): Promise<Cheat> {
         redeem: { intervalMs: 3_600_000, thresholdMicros: 1_000_000n, atExit: false },
       },
       {
-        clock: { now: () => Date.now(), elapsed: () => performance.now() },
+        clock: Clock.system,
         random: (bytes) => randomBytes(bytes),
         chain: EvmChain.create(network, Secrets.privateKey(keys, 'cheat')),
         engine: ownNoise,
@@ -144,7 +144,7 @@ async function startGateway(auditorPort: number): Promise<{ readonly url: string
           delaySeconds: 86_400,
         },
       },
-      { clock: Clock.system, random: Clock.random, chain: chainReader(network), log: silent },
+      { clock: Clock.system, random: Random.system, chain: chainReader(network), log: silent },
     ),
   )
 }

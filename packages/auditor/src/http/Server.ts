@@ -1,13 +1,12 @@
 import { createHash } from 'node:crypto'
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
-import { Door } from '@counterfoil/http'
+import { Door, Reply } from '@counterfoil/http'
 import { Refusal } from '@counterfoil/protocol'
 import type { Auditor } from '../Auditor.ts'
 import * as events from '../events.ts'
 import * as Params from '../Params.ts'
 import { routes } from '../routes/routes.ts'
 import type { View } from '../View.ts'
-import * as Reply from './Reply.ts'
 
 /** The auditor's HTTP API (`spec/audit.md`); not listening yet. Everything is read-only. */
 export function create(auditor: Auditor): Server {
@@ -15,7 +14,7 @@ export function create(auditor: Auditor): Server {
   let minute = 0
   /** Whether this address has had its requests of the minute. */
   const isTooMany = (address: string): boolean => {
-    const now = Math.floor(auditor.clock.elapsed() / 60_000)
+    const now = Math.floor(auditor.clock.monotonicMs() / 60_000)
     if (now !== minute || visits.size >= Params.addressesMax) visits.clear()
     minute = now
     const count = (visits.get(address) ?? 0) + 1

@@ -10,7 +10,7 @@ import {
   type ServicePorts,
   Weights,
 } from '@counterfoil/auditor'
-import { connectWallet } from '@counterfoil/chain'
+import { Clock, connectWallet } from '@counterfoil/chain'
 import { defaultModel, Store } from '@counterfoil/models'
 import { Calibration } from '@counterfoil/protocol'
 import { Auditing, Secrets } from '@counterfoil/testnet'
@@ -100,7 +100,7 @@ async function run(setting: Setting, options: Options): Promise<undefined> {
       readers: [createHash('sha256').update(token).digest('hex')],
     },
     {
-      clock: { now: () => Date.now(), elapsed: () => performance.now() },
+      clock: Clock.system,
       random: (bytes) => randomBytes(bytes),
       chain: EvmChain.create(network, privateKey, Beacon.of(network)),
       references,

@@ -1,3 +1,4 @@
+import type { Clock } from '@counterfoil/chain'
 import {
   Audit,
   AuditBundle,
@@ -7,7 +8,6 @@ import {
   Decode,
   type History,
 } from '@counterfoil/protocol'
-import type { Clock } from '../Clock.ts'
 import type { Database } from '../Database.ts'
 import { type Events, reasonOf } from '../events.ts'
 import * as AuditorClient from './AuditorClient.ts'
@@ -25,7 +25,7 @@ type Context = {
     readonly client: AuditorClient.AuditorClient
     readonly awayUntil: number
   }[]
-  readonly clock: Clock
+  readonly clock: Clock.Clock
   /** Monotonic milliseconds before which a bundle that could not be had is not asked for again. */
   readonly again: Map<string, number>
   readonly events: Events

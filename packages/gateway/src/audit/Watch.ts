@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import type { Clock } from '@counterfoil/chain'
 import {
   type Audit,
   AuditPage,
@@ -11,7 +12,6 @@ import {
   type Policy,
   type Verdict,
 } from '@counterfoil/protocol'
-import type { Clock } from '../Clock.ts'
 import type { Database } from '../Database.ts'
 import { type Events, reasonOf } from '../events.ts'
 import type { AuditChain } from './AuditChain.ts'
@@ -52,7 +52,7 @@ export type Options = {
   readonly view: { key(keyId: Bytes.Hex): Promise<Key.ReceiptKey | undefined>; seconds(): number }
   readonly quantization: (model: Bytes.Hex) => string
   readonly p256: P256.P256
-  readonly clock: Clock
+  readonly clock: Clock.Clock
   readonly events: Events
   readonly client?: (auditor: Auditor) => AuditorClient.AuditorClient
 }

@@ -1,8 +1,8 @@
 import type { Network } from '@counterfoil/protocol'
 import type { Watch } from '../audit/Watch.ts'
-import type { Random } from '../Clock.ts'
 import type { Directory } from '../Directory.ts'
 import type { Occupancy } from '../Occupancy.ts'
+import type { Random } from '../Random.ts'
 import type { Relay } from '../Relay.ts'
 
 /** What the routes work with. */

@@ -10,7 +10,7 @@ import type { Context } from './Context.ts'
 
 type Exchange = {
   readonly request: { readonly url?: string | undefined }
-  readonly response: Parameters<typeof Http.sendJson>[0]
+  readonly response: Parameters<typeof Http.json>[0]
   readonly rest: string
 }
 
@@ -19,10 +19,10 @@ const address = '0x[0-9a-f]{40}'
 
 export const routes = [
   open(/^\/v1\/providers()$/, (context, { response }) => {
-    Http.sendJson(response, 200, { providers: findings(context).map(PublicView.summary) })
+    Http.json(response, { providers: findings(context).map(PublicView.summary) })
   }),
   open(/^\/v1\/histories()$/, (context, { response }) => {
-    Http.sendJson(response, 200, { histories: findings(context).map(PublicView.summary) })
+    Http.json(response, { histories: findings(context).map(PublicView.summary) })
   }),
   open(new RegExp(`^/v1/histories/(${address}/${digest})$`), (context, { request, response, rest }) => {
     const [provider, model] = rest.split('/')
@@ -31,7 +31,7 @@ export const routes = [
     const found = findings(context).filter(
       (one) => one.provider === provider && one.calibration.model === model,
     )
-    Http.sendJson(response, 200, {
+    Http.json(response, {
       histories: found.map((one) => PublicView.history(domain, one, from)),
     })
   }),
@@ -43,7 +43,7 @@ export const routes = [
     if (!Bytes.isHex(auditor, 20) || !watch.trust.auditors.some((one) => one.auditor === auditor))
       throw Http.refused('not_found', 'No auditor of this address is trusted here.', 'auditor')
     const numbers = watch.numbers(auditor).filter((one) => one >= from)
-    Http.sendJson(response, 200, { auditor, numbers: numbers.slice(0, Params.numbersPageMax) })
+    Http.json(response, { auditor, numbers: numbers.slice(0, Params.numbersPageMax) })
   }),
   open(
     /^\/v1\/commitments\/([0-9]{1,15})$/,
@@ -53,7 +53,7 @@ export const routes = [
         throw Http.refused('not_found', `Commitment ${rest} is not one of the auditors trusted here.`)
       const { page, commitment } = found
       const shown = PublicView.page(watch, { page, time: commitment.time }, chain.seconds())
-      Http.sendJson(response, 200, AuditPage.toJson(shown))
+      Http.json(response, AuditPage.toJson(shown))
     }),
   ),
   open(
@@ -62,13 +62,13 @@ export const routes = [
       const text = Bytes.isHex(rest, 32) ? await Store.bundle(database, rest) : undefined
       if (text === undefined)
         throw Http.refused('not_found', `There is no evidence about claim ${rest} here.`)
-      Http.sendJson(response, 200, JSON.parse(text))
+      Http.json(response, JSON.parse(text))
     }),
   ),
   open(new RegExp(`^/v1/calibrations/(${digest})$`), ({ watch }, { response, rest }) => {
     const found = watch.trust.calibrations.find((one) => Calibration.id(one) === rest)
     if (!found) throw Http.refused('not_found', `Calibration ${rest} is not used here.`)
-    Http.sendJson(response, 200, found)
+    Http.json(response, found)
   }),
 ]
 

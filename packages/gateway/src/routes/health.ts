@@ -10,10 +10,11 @@ export async function get(context: Context, response: ServerResponse): Promise<v
   const now = context.clock.monotonicMs()
   const usable = accounts.filter((one) => one.unusable === undefined && one.asideUntil <= now)
   const ok = answers && !chain.isAway() && context.unavailable() === undefined
-  Http.sendJson(response, ok ? 200 : 503, {
+  const body = {
     status: ok ? 'ok' : 'unavailable',
     database: answers ? 'ok' : 'away',
     chain: chain.isAway() ? 'away' : 'ok',
     providers: { usable: usable.length, configured: accounts.length },
-  })
+  }
+  Http.json(response, body, ok ? 200 : 503)
 }

@@ -6,14 +6,14 @@ import { unknownModel } from './chat.ts'
 
 /** `GET /v1/models` */
 export function list({ directory }: Context, response: ServerResponse): void {
-  Http.sendJson(response, 200, { object: 'list', data: directory.models().map(toJson) })
+  Http.json(response, { object: 'list', data: directory.models().map(toJson) })
 }
 
 /** `GET /v1/models/{id}`, by label or by model id. */
 export function get(context: Context, name: string, response: ServerResponse): void {
   const model = context.directory.resolve(name)
   if (!model) throw unknownModel(context, name)
-  Http.sendJson(response, 200, toJson(model))
+  Http.json(response, toJson(model))
 }
 
 /** OpenAI's entry, and beside it what the name stands for: the caller's SDK derives its job from the id. */

@@ -34,5 +34,5 @@ export async function get(
   const transcript = Transcript.fromJson(JSON.parse(found.transcript))
   const evidence = found.inclusion === null ? [] : [JSON.parse(found.inclusion)]
   const receipt = Receipt.fromJson({ ...Object(Receipt.toJson(transcript.receipt)), evidence })
-  Http.sendJson(response, 200, Transcript.toJson({ ...transcript, receipt }))
+  Http.json(response, Transcript.toJson({ ...transcript, receipt }))
 }

@@ -1,7 +1,7 @@
+import { Clock } from '@counterfoil/chain'
 import { sql } from 'kysely'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import * as ChainView from '../../src/ChainView.ts'
-import * as Clock from '../../src/Clock.ts'
 import * as Database from '../../src/Database.ts'
 import * as Groups from '../../src/ledger/Groups.ts'
 import * as Databases from '../Database.ts'
@@ -166,11 +166,9 @@ test('a clock is its own while it is right, and set right by the chain’s last 
     network: FakeChain.create().network,
     clock,
     limits: Fixture.limits,
+    events: { clockApart: (aheadMs) => told.push(aheadMs) },
   })
-  const corrected = Clock.corrected(clock, view, {
-    clockWrong: (apartMs) => told.push(apartMs),
-    clockRight: () => told.push('right'),
-  })
+  const corrected = view.clock
   const pass = (ms: number) => {
     chain.own += ms
     chain.elapsed += ms
@@ -210,5 +208,5 @@ test('a clock is its own while it is right, and set right by the chain’s last 
   chain.own = (chain.block + 1) * 1000
   await next()
   expect(corrected.now()).toBe(chain.own)
-  expect(told).toEqual([hourMs, 'right'])
+  expect(told).toEqual([hourMs, 0])
 })

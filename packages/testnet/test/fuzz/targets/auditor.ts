@@ -14,7 +14,7 @@ async function open(): Promise<Trial> {
   let elapsedMs = 0
   const clock = {
     now: () => bed.nowMs,
-    elapsed() {
+    monotonicMs() {
       elapsedMs += 60_000
       return elapsedMs
     },

@@ -1,3 +1,0 @@
-import { Reply } from '@counterfoil/http'
-
-export const { json, refusal } = Reply
