@@ -9,6 +9,7 @@ import { defaultModel, defaultStoreDir, pull, Store } from '@counterfoil/models'
 import { Ports } from '@counterfoil/testnet'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { foil, home, main } from './Foil.ts'
+import * as WrongClock from './WrongClock.ts'
 
 const storeDir = defaultStoreDir(process.env)
 const own = home()
@@ -19,9 +20,9 @@ let history: string
 let bundle: string
 
 /** A command that stays: its one document, and a promise of so many lines on standard error that match. */
-async function start<T>(args: readonly string[]) {
+async function start<T>(args: readonly string[], env: Readonly<Record<string, string>> = {}) {
   const child = spawn(process.execPath, ['--conditions=source', main, ...args, '--json'], {
-    env: { PATH: process.env.PATH, COUNTERFOIL_HOME: own.dir },
+    env: { PATH: process.env.PATH, COUNTERFOIL_HOME: own.dir, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   })
   children.push(child)
@@ -60,8 +61,11 @@ beforeAll(async () => {
   mkdirSync(own.dir, { recursive: true })
   symlinkSync(storeDir, join(own.dir, 'models'))
   await start(['up', '--no-ask', '--port', String(await Ports.free())])
-  const running = await start<typeof auditor>(['audit', '--floor', '2', '--spread', '0'])
+  // Its clock is an hour behind, which whoever rechecks it does not notice.
+  const wrong = WrongClock.environment(-WrongClock.hourMs)
+  const running = await start<typeof auditor>(['audit', '--floor', '2', '--spread', '0'], wrong)
   auditor = running.document
+  await running.until(/clock is far from the chain's time/g, 1)
   await running.until(/audit scored and opened/g, 3)
   token = readFileSync(auditor.tokenFile, 'utf8').trim()
   const { histories } = await read<{ histories: { provider: string; model: string }[] }>('/v1/histories')

@@ -14,6 +14,9 @@ import { Ports } from '@counterfoil/testnet'
 import { beforeAll, expect, test } from 'vitest'
 import { foil, home } from './Foil.ts'
 import { stays } from './Stays.ts'
+import * as WrongClock from './WrongClock.ts'
+
+const { hourMs } = WrongClock
 
 const storeDir = defaultStoreDir(process.env)
 
@@ -27,6 +30,17 @@ function homeWithModel() {
   return own
 }
 
+/** By how much a daemon said that its clock is wrong, whenever it did. */
+function clockEvents(dir: string, daemon: string): number[] {
+  const lines = readFileSync(join(dir, `logs/${daemon}.log`), 'utf8')
+    .trimEnd()
+    .split('\n')
+  return lines.flatMap((line) => {
+    const { aheadMs } = JSON.parse(line) as { aheadMs?: number }
+    return aheadMs === undefined ? [] : [aheadMs]
+  })
+}
+
 test('join serves and gateway buys on the network of another home; a second join changes nothing', async () => {
   using first = homeWithModel()
   using second = homeWithModel()
@@ -36,7 +50,12 @@ test('join serves and gateway buys on the network of another home; a second join
 
   type Joined = { readonly provider: string; readonly endpoint: string; readonly stake: string }
   const prices = ['--prices', '90000,40000,300000', '--stake', '5000000']
-  const joined = await stays<Joined>(second.dir, ['join', ...network, ...prices])
+  // Neither this machine's clock nor that of the third is right: claims, offers and access are all the same.
+  const joined = await stays<Joined>(
+    second.dir,
+    ['join', ...network, ...prices],
+    WrongClock.environment(hourMs),
+  )
   expect(joined.said).toMatchObject({ stake: '5000000', model: { name: defaultModel.manifest.name } })
   const { provider, endpoint } = joined.said
   const listed = JSON.parse((await foil(second.dir, ['providers', '--json'])).stdout)
@@ -66,7 +85,8 @@ test('join serves and gateway buys on the network of another home; a second join
 
   type Bought = { readonly baseURL: string; readonly channels: readonly { readonly payee: string }[] }
   const port = ['--port', String(await Ports.free())]
-  const bought = await stays<Bought>(third.dir, ['gateway', ...network, ...port, '--provider', provider])
+  const buying = ['gateway', ...network, ...port, '--provider', provider]
+  const bought = await stays<Bought>(third.dir, buying, WrongClock.environment(-hourMs))
   expect(bought.said.channels).toMatchObject([{ payee: provider, left: '100000000' }])
   const answer = await foil(third.dir, [
     'ask',
@@ -79,6 +99,9 @@ test('join serves and gateway buys on the network of another home; a second join
     0,
     { answer: expect.stringContaining('Tokyo'), receipt: { provider }, report: { met: true } },
   ])
+
+  expect(clockEvents(second.dir, 'provider')).toEqual([expect.closeTo(hourMs, -5)])
+  expect(clockEvents(third.dir, 'gateway')).toEqual([expect.closeTo(-hourMs, -5)])
 
   // Kept before its epoch closed it lacks the proof; the gateway has it for nothing, so nothing is demanded.
   const { id } = JSON.parse(answer.stdout).receipt as { id: string }

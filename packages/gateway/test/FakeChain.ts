@@ -10,6 +10,8 @@ export type FakeChain = ChainReader & {
   readonly channels: Map<Bytes.Hex, NonNullable<Awaited<ReturnType<ChainReader['channel']>>>>
   readonly endpoints: Map<Bytes.Hex, string>
   readonly roots: Batch.BatchRoot[]
+  /** Keys whose roots were asked for. */
+  readonly asked: Set<Bytes.Hex>
   epoch(): bigint
 }
 
@@ -37,6 +39,7 @@ export function create(): FakeChain {
     channels: new Map(),
     endpoints: new Map(),
     roots: [],
+    asked: new Set(),
     epoch: () => Batch.epochAt(now(), network.epochSeconds),
     key: async (keyId) => present().keys.get(keyId),
     channel: async (id) => present().channels.get(id),
@@ -44,8 +47,10 @@ export function create(): FakeChain {
     providers: async () => [...present().endpoints.keys()],
     ownChannel: async (account, provider) =>
       [...present().channels].find(([, { payer, payee }]) => payer === account && payee === provider)?.[0],
-    root: async (keyId, epoch) =>
-      present().roots.find((root) => root.keyId === keyId && root.epoch === epoch),
+    root: async (keyId, epoch) => {
+      chain.asked.add(keyId)
+      return present().roots.find((root) => root.keyId === keyId && root.epoch === epoch)
+    },
     seconds: async () => {
       present()
       return now()

@@ -203,6 +203,21 @@ describe('after a crash', () => {
     expect(attempt).toEqual({ state: 'left', reason: 'the provider knows of no such job' })
   })
 
+  test('a job that its provider knows, without a claim, is waited for ten minutes and then given up', async () => {
+    await start()
+    await killedBeforeSettling()
+    await rows(`update attempts set created_at = now() - interval '590 seconds'`)
+    await world.restart()
+    // Two sweeps have seen it, and the second only began once the first had ended.
+    await Fixture.until(() => provider.cancelled.length >= 2)
+    expect(await rows('select state from attempts')).toEqual([{ state: 'running' }])
+    await rows(`update attempts set created_at = now() - interval '601 seconds'`)
+    await Fixture.until(async () => (await world.balance()).reserved === 0n)
+    expect(await rows('select state, reason from attempts')).toEqual([
+      { state: 'left', reason: 'no claim within 600000 ms' },
+    ])
+  })
+
   test('a claim for a request that we never made is refused', async () => {
     await start()
     await killedBeforeSettling()
@@ -290,6 +305,25 @@ describe('after a crash', () => {
     await Fixture.until(() => provider.paid() === 10n)
     await Fixture.until(allPaid)
   })
+})
+
+test('roots are looked for as long as a day after the answer', async () => {
+  await start()
+  const [old, young] = [`0x${'0a'.repeat(32)}`, `0x${'0b'.repeat(32)}`] as const
+  for (const [keyId, age] of [
+    [old, '1441 minutes'],
+    [young, '1439 minutes'],
+  ]) {
+    const response = await world.chat({})
+    const id = response.headers.get('x-receipt-id')
+    await rows(
+      `update receipts set receipt_key = '${keyId}', created_at = now() - interval '${age}' where request = '${id}'`,
+    )
+  }
+  world.chain.asked.clear()
+  // In the order of keys, the old one's would have come first.
+  await Fixture.until(() => world.chain.asked.has(young))
+  expect(world.chain.asked).not.toContain(old)
 })
 
 test('the proof of inclusion is attached once the root is on chain', async () => {

@@ -14,6 +14,8 @@ export const inherited: Readonly<Record<string, string>> = Object.fromEntries(
     'XDG_CACHE_HOME',
     'LOG_LEVEL',
     'NODE_COMPILE_CACHE',
+    'NODE_EXTRA_CA_CERTS',
+    'NODE_OPTIONS',
     'COUNTERFOIL_PASSPHRASE_FILE',
   ].flatMap((name) => {
     const value = process.env[name]

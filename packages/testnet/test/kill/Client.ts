@@ -1,5 +1,5 @@
 import { randomBytes, randomUUID } from 'node:crypto'
-import { Bytes, ChatRequest, Claim, Job, Nonce, Receipt } from '@counterfoil/protocol'
+import { Bytes, ChatRequest, Claim, Job, Nonce, Receipt, type Refusal } from '@counterfoil/protocol'
 import type { Answer } from '../../src/money/Facts.ts'
 import * as Random from './Random.ts'
 
@@ -115,10 +115,13 @@ export async function ask(url: string, question: Question, leaves: Departure): P
         return unsure('left')
       }
     }
-    const code = errorOf(text)
-    if (code !== undefined) {
+    const error = errorOf(text)
+    if (error) {
+      const { code, message } = error
       const outcome = free.has(code) ? 'refused' : 'broken'
-      return { label: code, answered: false, ...(request && { answer: { request, outcome } }) }
+      // No question of ours is wrong: what is said of one has to be looked at.
+      const label = code.startsWith('invalid_') ? `${code}: ${message}` : code
+      return { label, answered: false, ...(request && { answer: { request, outcome } }) }
     }
     if (!isWhole(text, body.stream)) return unsure('cut off')
     const answer = body.stream ? streamOf(text) : wholeOf(text)
@@ -134,14 +137,14 @@ function isWhole(text: string, stream: boolean): boolean {
   return stream ? text.trimEnd().endsWith('data: [DONE]') : text.endsWith('}')
 }
 
-/** The code of an error that is the answer, or its last event. */
-function errorOf(text: string): string | undefined {
+/** The error that is the answer, or its last event. */
+function errorOf(text: string): OpenAiError | undefined {
   const last = text.startsWith('{') ? text : /^data: (\{"error".*)$/m.exec(text)?.[1]
   if (last === undefined || !last.endsWith('}')) return undefined
-  const { error } = JSON.parse(last) as { error?: { code: string } }
-  return error?.code
+  return (JSON.parse(last) as { error?: OpenAiError }).error
 }
 
+type OpenAiError = ReturnType<typeof Refusal.toOpenAi>['error']
 type Whole = { readonly id: string; readonly choices: readonly { message: { content: string } }[] }
 type Chunk = { readonly id: string; readonly choices: readonly { delta: { content?: string } }[] }
 
