@@ -1,22 +1,12 @@
-import type { Clock } from '@counterfoil/chain'
-import {
-  Bytes,
-  type Job,
-  ModelManifest as Manifests,
-  type ModelManifest,
-  Network,
-  Offer,
-  P256,
-  type Policy,
-  ProviderHttp,
-  type Verdict,
-} from '@counterfoil/protocol'
+import type { Bytes, Job, ModelManifest, Offer, P256, Policy, Verdict } from '@counterfoil/protocol'
 import * as Account from './Account.ts'
-import type { ChainReader, ChainView } from './ChainView.ts'
+import type { ChainView } from './ChainView.ts'
 import * as Discovery from './Discovery.ts'
 import { type Events, reasonOf } from './events.ts'
+import * as Offers from './Offers.ts'
+import * as Opening from './Opening.ts'
 import * as Params from './Params.ts'
-import * as ProviderClient from './ProviderClient.ts'
+import * as Turns from './Turns.ts'
 
 /** A model that is on offer; `name` is its label, from its manifest. */
 export type Model = {
@@ -60,23 +50,18 @@ export type Directory = {
   ): readonly { readonly provider: Bytes.Hex; readonly reason: Verdict.Reason }[]
   /** Reads channels, endpoints and offers again. */
   refresh(): Promise<void>
+  /** The same, of channels that could not be used a while ago: after `setAsideMs`, then twice as long each time. */
+  retry(): Promise<void>
   /** Looks for channels that our own key opened since; the next `refresh` reads them. */
   discover(): Promise<void>
   close(): Promise<void>
 }
 
-export type Options = {
-  readonly network: Network.Network
+export type Options = Opening.Options & {
   readonly channels: readonly Bytes.Hex[]
   /** Whether `discover` will be asked for what our own key opened. */
   readonly ownChannels: boolean
-  /** The address of our key: what the channels must have pinned. */
-  readonly signer: Bytes.Hex
-  readonly privateKey: Uint8Array
-  readonly reader: ChainReader
   readonly chain: ChainView
-  readonly clock: Clock.Clock
-  readonly limits: Params.Limits
   readonly p256: P256.P256
   readonly events: Events
   /** Why a provider may not have work for this offer under this policy, by its audits. */
@@ -88,14 +73,17 @@ export type Options = {
 }
 
 export function create(options: Options): Directory {
-  const { network, reader, chain, clock, limits, events } = options
+  const { reader, chain, clock, limits, events } = options
   const accounts = new Map<Bytes.Hex, Account.Account>()
-  const manifests = new Map<Bytes.Hex, ModelManifest.ModelManifest>()
+  const manifests: Offers.Shelf = new Map()
   /** The operator's, in its order, then those that our own key opened since. */
   const channels = new Set(options.channels)
   const startedMs = clock.monotonicMs()
   /** Channels whose offers were read since the start. */
   const shown = new Set<Bytes.Hex>()
+  /** Channels that could not be used when they were last looked at: how often in a row, and when they are looked at again. */
+  const failing = new Map<Bytes.Hex, { readonly times: number; readonly againAt: number }>()
+  const turns = Turns.create<Bytes.Hex>()
   const inOrder = () => [...channels].flatMap((channel) => accounts.get(channel) ?? [])
 
   let isClosed = false
@@ -115,95 +103,33 @@ export function create(options: Options): Directory {
     if (found.length > room) throw new FullError(found.length - room)
   }
 
+  async function look(at: readonly Bytes.Hex[]): Promise<void> {
+    await Promise.all(at.map((channel) => turns.join(channel, () => refreshOne(channel))))
+  }
+
   async function refreshOne(channel: Bytes.Hex): Promise<void> {
     const known = accounts.get(channel)
     try {
-      const account = await open(channel, known).catch((error: unknown) => {
+      const account = await Opening.open(options, channel, known).catch((error: unknown) => {
         // A chain that is away says nothing against a channel that was good; requests look at the chain's state themselves.
-        if (known && !(error instanceof UnusableError)) return known
+        if (known && !(error instanceof Opening.UnusableError)) return known
         throw error
       })
       accounts.set(channel, account)
-      account.offers = await readOffers(account)
+      account.offers = await Offers.read(account, manifests, options)
       shown.add(channel)
       await options.onReached(account)
       account.unusable = undefined
+      failing.delete(channel)
     } catch (error) {
       const reason = reasonOf(error)
       const account = accounts.get(channel)
       if (account?.unusable !== reason) events.channelUnusable({ channel, reason })
       if (account) account.unusable = reason
+      const times = (failing.get(channel)?.times ?? 0) + 1
+      const pauseMs = Math.min(limits.refreshMs, limits.setAsideMs * 2 ** Math.min(times - 1, 20))
+      failing.set(channel, { times, againAt: clock.monotonicMs() + pauseMs })
     }
-  }
-
-  /** The account as the chain shows it now; throws with the reason where it cannot be used. */
-  async function open(channel: Bytes.Hex, known: Account.Account | undefined): Promise<Account.Account> {
-    const found = await reader.channel(channel)
-    if (!found) throw new UnusableError(`channel ${channel} is not open (or not finalized yet)`)
-    if (found.signer !== options.signer)
-      throw new UnusableError(
-        `channel ${channel} has pinned ${found.signer}; GATEWAY_KEY_FILE holds ${options.signer}`,
-      )
-    if (found.closed || found.closesAt !== undefined)
-      throw new UnusableError(`channel ${channel} is ${found.closed ? 'closed' : 'closing'}; open another`)
-    const endpoint = await reader.endpoint(found.payee)
-    if (endpoint === undefined) throw new UnusableError(`provider ${found.payee} is not registered`)
-    const client = () =>
-      ProviderClient.create({
-        ...{ endpoint, channel, clock, limits, payee: found.payee, privateKey: options.privateKey },
-        domain: Network.eip712(network),
-      })
-    if (!known)
-      return Account.create({ channel, payee: found.payee, client: client(), deposit: found.deposit })
-    known.deposit = found.deposit
-    if (known.client.endpoint !== endpoint) {
-      const old = known.client
-      known.client = client()
-      known.unusable = 'its endpoint has changed'
-      await old.close()
-    }
-    return known
-  }
-
-  async function readOffers(account: Account.Account): Promise<readonly Offer.SignedOffer[]> {
-    const { offers } = ProviderHttp.readOffers(await account.client.get(ProviderHttp.paths.offers), '$')
-    const good: Offer.SignedOffer[] = []
-    for (const signed of offers) {
-      const reason = await fault(signed, account.payee)
-      if (reason === undefined) {
-        good.push(signed)
-        await readManifest(account, signed.offer.model)
-      } else events.offerIgnored({ provider: account.payee, model: signed.offer.model, reason })
-    }
-    return good
-  }
-
-  async function fault(
-    { offer, signature }: Offer.SignedOffer,
-    payee: Bytes.Hex,
-  ): Promise<string | undefined> {
-    if (offer.domain !== Network.domain(network)) return `it is for network ${offer.domain}`
-    if (offer.provider !== payee) return `it is of provider ${offer.provider}`
-    if (!offer.flags.trace) return 'it promises no trace, so its tokens could not be counted'
-    if (offer.prices.prompt > Params.priceMax || offer.prices.output > Params.priceMax)
-      return `it asks more than ${Params.priceMax} micro-units per million tokens`
-    const key = await chain.key(offer.keyId)
-    if (!key || key.provider !== payee) return `its key ${offer.keyId} is not registered by ${payee}`
-    if (key.revokedAt !== undefined) return `its key ${offer.keyId} was revoked`
-    const valid = await P256.verify(options.p256, {
-      message: Offer.message(offer),
-      signature: Bytes.fromHex(signature),
-      publicKey: Bytes.fromHex(key.publicKey),
-    })
-    return valid ? undefined : `it is not signed by key ${offer.keyId}`
-  }
-
-  async function readManifest(account: Account.Account, model: Bytes.Hex): Promise<void> {
-    if (manifests.has(model)) return
-    const value = await account.client.get(ProviderHttp.paths.manifest(model))
-    const manifest = ProviderHttp.readManifest(value, '$')
-    if (Manifests.id(manifest) === model) manifests.set(model, manifest)
-    else events.offerIgnored({ provider: account.payee, model, reason: 'its manifest is another model' })
   }
 
   const isValid = ({ offer: { validity } }: Offer.SignedOffer) => {
@@ -285,9 +211,11 @@ export function create(options: Options): Directory {
         ? objected.flatMap(({ provider, reason }) => (reason ? [{ provider, reason }] : []))
         : []
     },
-    refresh: async () => {
-      await Promise.all([...channels].map(refreshOne))
-    },
+    refresh: () => look([...channels]),
+    retry: () =>
+      look(
+        [...failing].flatMap(([channel, { againAt }]) => (againAt <= clock.monotonicMs() ? [channel] : [])),
+      ),
     discover,
     close: async () => {
       isClosed = true
@@ -302,9 +230,6 @@ const signedOnly: Policy.Policy = { least: 'signed' }
 function compare(a: bigint, b: bigint): number {
   return a < b ? -1 : a > b ? 1 : 0
 }
-
-/** What the chain shows makes a channel useless. */
-class UnusableError extends Error {}
 
 /** Our key has opened more channels than one gateway keeps. */
 class FullError extends Error {

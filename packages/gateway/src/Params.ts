@@ -38,8 +38,10 @@ export const limits = {
   setAsideMaxMs: 60_000,
   /** A provider whose claim did not check is left alone for longer: it is broken or it lies. */
   setAsideLiedMs: 600_000,
-  /** Offers, endpoints and channels are read again this often. */
+  /** Offers, endpoints and channels are read again this often … */
   refreshMs: 15_000,
+  /** … and those that could not be used sooner: who is due is looked for this often. */
+  retryMs: 500,
   /** Channels that our own key opened are looked for this often: a read or more for each provider that we have none with. */
   discoveryMs: 30_000,
   /** So long after its start a gateway does not say that a model does not exist while a provider has not shown its offers. */

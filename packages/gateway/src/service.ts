@@ -133,6 +133,7 @@ export async function create(config: Config, ports: Ports): Promise<Gateway> {
   await watch.load()
   background.every('reading audits', limits.auditPollMs, watch.round)
   background.every('reading the providers', limits.refreshMs, directory.refresh)
+  background.every('reading providers that failed', limits.retryMs, directory.retry)
   if (config.ownChannels) background.every('looking for channels', limits.discoveryMs, directory.discover)
   background.every('pruning', limits.pruneMs, () => Retention.prune({ database, limits, events }))
   background.every('tending the ledger', limits.leaseTendMs, ledger.tend)

@@ -105,47 +105,57 @@ describe('a database that is away', () => {
   })
 })
 
+/** Ends the provider; what is returned starts it again at its address, with another key. */
+async function leave(): Promise<() => Promise<AsyncDisposable>> {
+  const { url, address } = provider
+  await provider.close()
+  // The fixture closes what it knows.
+  Object.assign(provider, { close: async () => {} })
+  const { network, epoch } = world.chain
+  const port = Number(new URL(url).port)
+  return async () => {
+    const back = await FakeProvider.create({ network, epoch, signer: Fixture.signer, address, port })
+    world.chain.keys.set(back.key.keyId, back.key)
+    return { [Symbol.asyncDispose]: () => back.close() }
+  }
+}
+
 describe('a provider that is away', () => {
   test('is no provider, and one again when it is back', async () => {
-    const { url, address } = provider
-    await provider.close()
+    const comeBack = await leave()
     await Fixture.until(async () => (await health()).providers.usable === 0)
     const response = await world.chat({})
     expect(response.status).toBe(503)
     expect(response.headers.get('retry-after')).not.toBeNull()
     expect((await response.json()).error.code).toBe('no_provider')
-    const { network, epoch } = world.chain
-    const port = Number(new URL(url).port)
-    const back = await FakeProvider.create({ network, epoch, signer: Fixture.signer, address, port })
-    world.chain.keys.set(back.key.keyId, back.key)
-    try {
-      await Fixture.until(async () => (await world.chat({})).status === 200)
-      expect(await health()).toMatchObject({ providers: { usable: 1 } })
-    } finally {
-      await back.close()
-    }
-    // The fixture closes what it knows.
-    Object.assign(provider, { close: async () => {} })
+    await using _ = await comeBack()
+    await Fixture.until(async () => (await world.chat({})).status === 200)
+    expect(await health()).toMatchObject({ providers: { usable: 1 } })
   })
 })
 
 describe('a gateway that starts while its provider is away', () => {
   const restartWithout = async (limits: Partial<typeof world.config.limits>) => {
     await world.gateway[Symbol.asyncDispose]()
-    await provider.close()
-    Object.assign(provider, { close: async () => {} })
+    const comeBack = await leave()
     Object.assign(world.config, { limits: { ...world.config.limits, ...limits } })
     await world.restart()
     const response = await world.chat({})
-    return [response.status, (await response.json()).error.code]
+    return { told: [response.status, (await response.json()).error.code], comeBack }
   }
 
   test('does not say that a model is unknown which it may learn of', async () => {
-    expect(await restartWithout({})).toEqual([503, 'no_provider'])
+    expect((await restartWithout({})).told).toEqual([503, 'no_provider'])
   })
 
   test('says so once it is no longer young', async () => {
-    expect(await restartWithout({ startingMs: 0 })).toEqual([404, 'model_not_found'])
+    expect((await restartWithout({ startingMs: 0 })).told).toEqual([404, 'model_not_found'])
+  })
+
+  test('has it soon after it came, long before all providers are read again', async () => {
+    const { comeBack } = await restartWithout({ refreshMs: 3_600_000, chainAwayMs: 3_600_000 })
+    await using _ = await comeBack()
+    await Fixture.until(async () => (await world.chat({})).status === 200)
   })
 })
 
