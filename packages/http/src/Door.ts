@@ -95,9 +95,9 @@ export function create(
       if (!server.listening) setImmediate(() => server.closeIdleConnections())
     })
     try {
-      const objection =
-        open.size > Params.pipelinedMax ? stop(socket, open.size) : (objected ?? objectionTo(request))
-      if (objection) Reply.refusal(response, objection, { connection: 'close' })
+      const objection = objected ?? objectionTo(request)
+      if (open.size > Params.pipelinedMax) stop(response, open.size)
+      else if (objection) Reply.refusal(response, objection, { connection: 'close' })
       else await serve(request, response)
     } catch {
       response.destroy()
@@ -106,13 +106,14 @@ export function create(
   }
 
   /** Nothing more is read from a connection that sends faster than it is answered. */
-  function stop(socket: Socket, open: number): Refusal.Refusal {
+  function stop(response: ServerResponse, open: number): void {
+    const { socket } = response.req
     closing.add(socket)
     socket.pause()
-    return Refusal.of(
-      'queue_full',
-      `${open} requests of this connection wait for their answers, at most ${Params.pipelinedMax} may; wait for one.`,
-    )
+    const problem = `${open} requests of this connection wait for their answers, at most ${Params.pipelinedMax} may; wait for one.`
+    Reply.refusal(response, Refusal.of('queue_full', problem), {
+      ...{ connection: 'close', 'retry-after': `${Params.retryAfterSeconds}` },
+    })
   }
 
   /** What was answered and not taken yet is kept as long as its reader reads. */

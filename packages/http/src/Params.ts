@@ -2,6 +2,8 @@
 
 /** Requests of one connection that wait for their answers. Clients in use send one at a time. */
 export const pipelinedMax = 16
+/** What their sender is told to wait, on another connection. */
+export const retryAfterSeconds = 1
 /** A refused body is read and dropped this long, so that its sender reads why; then the connection is closed. */
 export const lingerMs = 2_000
 /** An answer that was begun must be taken within this, however slowly it is read: 16 MiB at 0.25 Mbit/s. */

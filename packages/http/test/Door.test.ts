@@ -1,9 +1,9 @@
 import { once } from 'node:events'
-import type { Server } from 'node:http'
+import type { Server, ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { Refusal } from '@counterfoil/protocol'
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
-import { Body, Door, Reply } from '../src/index.ts'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
+import { Body, Door, Params, Reply } from '../src/index.ts'
 import * as Raw from './Raw.ts'
 import * as Suite from './Suite.ts'
 
@@ -93,15 +93,62 @@ describe('time', () => {
   })
 
   test('for an answer that is read slowly is not over', async () => {
-    const size = 8 * 1_048_576
-    const { url } = await open({ stallMs: 1_000 }, (_, response) => Reply.json(response, 'x'.repeat(size)))
+    const [size, stallMs] = [64 * 1_048_576, 1_000]
+    const { url } = await open({ stallMs }, (_, response) => Reply.json(response, 'x'.repeat(size)))
     const raw = await Raw.open(url, 'GET / HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n')
-    const timer = setInterval(() => {
-      raw.socket.resume()
-      setTimeout(() => raw.socket.pause(), 5)
-    }, 100)
+    // A chunk now and then for longer than a stall may take, then the rest at once.
+    const begun = performance.now()
+    raw.socket.on('data', () => {
+      if (performance.now() - begun > 2 * stallMs) return
+      raw.socket.pause()
+      setTimeout(() => raw.socket.resume(), 5)
+    })
     expect((await raw.closed()).length).toBeGreaterThan(size)
-    clearInterval(timer)
+    expect(performance.now() - begun).toBeGreaterThan(2 * stallMs)
+  })
+})
+
+describe('time that the clock alone tells', () => {
+  const turn = () => new Promise((resolve) => setImmediate(resolve))
+  // Sockets have timers of their own, which go on.
+  beforeEach(() => void vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] }))
+  afterEach(async () => {
+    vi.useRealTimers()
+    await closeAll()
+  })
+
+  test('ends an answer that was not taken whole by then', async () => {
+    const [begun, gone] = [Promise.withResolvers<void>(), vi.fn()]
+    const { url } = await open({ stallMs: 60_000 }, (_, response) => {
+      response.on('close', gone)
+      Reply.json(response, 'x'.repeat(64 * 1_048_576))
+      begun.resolve()
+    })
+    const raw = await Raw.open(url)
+    raw.socket.pause()
+    raw.socket.write('GET / HTTP/1.1\r\nhost: a\r\n\r\n')
+    await begun.promise
+    await turn()
+    vi.advanceTimersByTime(Params.replyMs - 1)
+    await turn()
+    expect(gone).not.toHaveBeenCalled()
+    vi.advanceTimersByTime(1)
+    await vi.waitUntil(() => gone.mock.calls.length > 0, { timeout: 20_000 })
+    raw.socket.destroy()
+  })
+
+  test('closes a connection whose refused body goes on and on', async () => {
+    let answer: ServerResponse | undefined
+    const { url } = await open({ requestMs: 60_000 }, (request, response) => {
+      answer = response
+      return plain(request, response)
+    })
+    const raw = await Raw.open(url, 'POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 104857600\r\n\r\n')
+    await raw.until(/"code":"body_too_large".*\}\}/)
+    vi.advanceTimersByTime(Params.lingerMs - 1)
+    expect(answer?.writableEnded).toBe(false)
+    vi.advanceTimersByTime(1)
+    await raw.closed()
   })
 })
 
@@ -140,7 +187,9 @@ describe('connections', () => {
     )
     const report = process.report.getReport() as { userLimits?: { open_files?: { soft: number } } }
     const handles = report.userLimits?.open_files?.soft
-    if (typeof handles === 'number') expect(server.maxConnections).toBe(Math.floor((handles - 128) / 2))
+    const possible =
+      typeof handles === 'number' ? Math.floor((handles - Params.handlesReserved) / 2) : Infinity
+    expect(server.maxConnections).toBe(Math.min(1_000_000, Math.max(Params.connectionsMin, possible)))
   })
 
   test('that cannot be accepted are told, and end nothing', async () => {

@@ -36,11 +36,12 @@ export function suite(subject: () => Subject): void {
     ['a header of a megabyte', `GET / HTTP/1.1\r\nhost: a\r\nx: ${'y'.repeat(1_000_000)}\r\n\r\n`, 431],
     ['a hundred thousand headers', `GET / HTTP/1.1\r\nhost: a\r\n${'x:y\r\n'.repeat(100_000)}\r\n`, 431],
     ['a path of a megabyte', `GET /${'y'.repeat(1_000_000)} HTTP/1.1\r\nhost: a\r\n\r\n`, 431],
-  ])('%s', async (_, text, status) => {
+  ])('%s', async (what, text, status) => {
     const answer = await send(text)
     // Who still sends when it is closed may lose the answer with the connection; the small ones never.
     if (text.length < 1_000 || answer !== '') expect(answer).toMatch(new RegExp(`^HTTP/1.1 ${status} `))
-    if (text.length < 1_000 && !/no host/.test(_)) expect(answer).toMatch(refusal(status, 'invalid_value'))
+    // Node itself answers the one without a host, in no shape.
+    if (text.length < 1_000 && what !== 'no host') expect(answer).toMatch(refusal(status, 'invalid_value'))
     expect(await send(get(close))).toMatch(/^HTTP\/1.1 200 /)
   })
 
@@ -63,7 +64,7 @@ export function suite(subject: () => Subject): void {
     await raw.until(/^HTTP\/1.1 200 /)
     const answers = (await raw.closed()).split('HTTP/1.1 ').slice(1)
     expect(answers.length).toBeLessThan(100)
-    for (const answer of answers) expect(answer).toMatch(/^(200|503) /)
+    for (const answer of answers) expect(answer).toMatch(/^(200 |503 [\s\S]*\r\nretry-after: \d+\r\n)/)
     expect(await send(get(close))).toMatch(/^HTTP\/1.1 200 /)
   })
 
