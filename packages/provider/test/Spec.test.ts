@@ -1,7 +1,9 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { Params as HttpParams } from '@counterfoil/http'
 import { Bytes, ProviderHttp } from '@counterfoil/protocol'
 import { expect, test } from 'vitest'
+import * as ChainParams from '../../chain/src/Params.ts'
 import { Params } from '../src/index.ts'
 import { account } from '../src/routes/account.ts'
 import { catalogue } from '../src/routes/catalogue.ts'
@@ -9,11 +11,16 @@ import { jobs } from '../src/routes/jobs.ts'
 
 const page = readFileSync(join(import.meta.dirname, '../../../spec/provider-http.md'), 'utf8')
 
-test('the limits on the page are those of the code', () => {
-  const rows = [...page.matchAll(/^\| `(\w+)` \| (\d+) \|/gm)]
-  expect(rows.length).toBeGreaterThan(25)
-  const numbers = new Map<string, unknown>(Object.entries({ ...Params, ...Params.doorLimits }))
-  for (const [, name = '', value] of rows) expect([name, Number(value)]).toEqual([name, numbers.get(name)])
+test('the limits on the page are those of the code, and none that a stranger meets is left out', () => {
+  const rows = new Map(
+    [...page.matchAll(/^\| `(\w+)` \| (\d+) \|/gm)].map(([, name = '', value]) => [name, Number(value)]),
+  )
+  const own = new Map<string, unknown>(Object.entries({ ...Params, ...Params.doorLimits }))
+  const others = new Map<string, unknown>(Object.entries({ ...HttpParams, ...ChainParams }))
+  for (const [name, value] of rows) expect([name, value]).toEqual([name, own.get(name) ?? others.get(name)])
+  const bounds = [...own.keys()].filter((name) => name.endsWith('Max'))
+  const missing = [...bounds, 'pipelinedMax', 'replyMs', 'clockApartMs'].filter((name) => !rows.has(name))
+  expect(missing).toEqual([])
 })
 
 test('every route is on the page, and every path of the protocol has its route', () => {
