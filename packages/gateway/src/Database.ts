@@ -177,13 +177,14 @@ export function probe(database: Database, ms: number): () => Promise<boolean> {
   }
 }
 
-/** Whether an error says that the database cannot be reached or does not answer, rather than that a statement is wrong. */
+/** Whether an error says that the database cannot be reached, does not answer or has no room, rather than that a statement is wrong. */
 export function isAway(error: unknown): boolean {
   if (!(error instanceof Error)) return false
   const { code } = error as { code?: unknown }
   if (typeof code === 'string')
-    // Connection exceptions, operator intervention (shutdown, cannot connect now), too many connections; sockets' own codes.
-    return /^(08|57P|53300|57014|25006)/.test(code) || /^E[A-Z]+$/.test(code)
+    // Connection exceptions, insufficient resources (a full disk, too many connections), operator intervention (shutdown, cannot
+    // connect now), a statement that took too long, a read-only server, its input and output; sockets' own codes.
+    return /^(08|53|57P|57014|25006|58030)/.test(code) || /^E[A-Z]+$/.test(code)
   return (
     error instanceof AggregateError ||
     /timeout exceeded when trying to connect|timeout expired|Connection terminated|Query read timeout|Client has encountered a connection error|Client was closed/i.test(
