@@ -18,5 +18,6 @@ test('after kills at random all books agree to the unit', { timeout: 300_000 }, 
   expect(Object.values(report.killed).reduce((sum, count) => sum + count, 0)).toBe(6)
   expect(report.answered).toBeGreaterThan(6)
   expect(report.claims).toBeGreaterThanOrEqual(report.answered)
+  expect(report.faults).toEqual([])
   expect(report.findings.filter(({ kind }) => kind !== 'refused')).toEqual([])
 })

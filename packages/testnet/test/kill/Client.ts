@@ -26,8 +26,13 @@ export type Departure =
   | { readonly kind: 'time'; readonly ms: number }
   | { readonly kind: 'pieces'; readonly count: number }
 
-/** What one try came to; `answer` where it is known what was asked. */
-export type Told = { readonly label: string; readonly answered: boolean; readonly answer?: Answer }
+/** What one try came to; `answer` where it is known what was asked, `fault` where what came to its end is no answer at all. */
+export type Told = {
+  readonly label: string
+  readonly answered: boolean
+  readonly answer?: Answer
+  readonly fault?: string
+}
 
 const prompts = [
   'What is the capital of Japan?',
@@ -86,6 +91,7 @@ export function departure(random: Random.Random): Departure {
 /** Asks once. */
 export async function ask(url: string, question: Question, leaves: Departure): Promise<Told> {
   const { request, body } = question
+  let text = ''
   const left = new AbortController()
   const timer = setTimeout(() => left.abort(), leaves.kind === 'time' ? leaves.ms : patienceMs)
   const unsure = (label: string): Told => ({
@@ -104,7 +110,6 @@ export async function ask(url: string, question: Question, leaves: Departure): P
       body: JSON.stringify(body),
       signal: left.signal,
     })
-    let text = ''
     let pieces = 0
     const decoder = new TextDecoder()
     for await (const chunk of response.body ?? []) {
@@ -115,22 +120,31 @@ export async function ask(url: string, question: Question, leaves: Departure): P
         return unsure('left')
       }
     }
-    const error = errorOf(text)
-    if (error) {
-      const { code, message } = error
-      const outcome = free.has(code) ? 'refused' : 'broken'
-      // No question of ours is wrong: what is said of one has to be looked at.
-      const label = code.startsWith('invalid_') ? `${code}: ${message}` : code
-      return { label, answered: false, ...(request && { answer: { request, outcome } }) }
-    }
-    if (!isWhole(text, body.stream)) return unsure('cut off')
-    const answer = body.stream ? streamOf(text) : wholeOf(text)
-    return { label: 'answered', answered: true, answer: { outcome: 'answered', ...answer } }
   } catch {
     return unsure(left.signal.aborted ? 'left' : 'cut off')
   } finally {
     clearTimeout(timer)
   }
+  try {
+    return read(question, text) ?? unsure('cut off')
+  } catch (error) {
+    return { ...unsure('no answer'), fault: `${String(error)} in ${text.slice(0, 500)}` }
+  }
+}
+
+/** What came to its end; undefined where it broke off before. Throws where it is none of OpenAI's. */
+function read({ request, body }: Question, text: string): Told | undefined {
+  const error = errorOf(text)
+  if (error) {
+    const { code, message } = error
+    const outcome = free.has(code) ? 'refused' : 'broken'
+    // No question of ours is wrong: what is said of one has to be looked at.
+    const label = code.startsWith('invalid_') ? `${code}: ${message}` : code
+    return { label, answered: false, ...(request && { answer: { request, outcome } }) }
+  }
+  if (!isWhole(text, body.stream)) return undefined
+  const answer = body.stream ? streamOf(text) : wholeOf(text)
+  return { label: 'answered', answered: true, answer: { outcome: 'answered', ...answer } }
 }
 
 function isWhole(text: string, stream: boolean): boolean {

@@ -30,6 +30,8 @@ export type Report = {
   readonly waited: Readonly<Record<string, number>>
   readonly answered: number
   readonly told: Load.Load['counts']
+  /** What clients were given that is no answer; a part of the network that was given up for good. */
+  readonly faults: readonly string[]
   readonly claims: number
   readonly redeemed: bigint
   readonly quietAfterMs: number
@@ -56,7 +58,7 @@ export async function run(options: Options): Promise<Report> {
   const victims = new Victims()
   const waited: Record<string, number> = {}
   const failed = Promise.race([testnet.failed, gateway.failed])
-  await rampage({ ...options, failed, load, victims, waited })
+  const givenUp = await rampage({ ...options, failed, load, victims, waited })
   // All that is still being answered is asked for to its end.
   await load.stop()
   log(`${kills} kills done, quiet now: ${JSON.stringify(load.counts)}`)
@@ -68,6 +70,7 @@ export async function run(options: Options): Promise<Report> {
     waited,
     answered: load.answered(),
     told: load.counts,
+    faults: [...load.faults, ...(givenUp ? [givenUp.message] : [])],
     claims: facts.providers.reduce((sum, { claims }) => sum + claims.length, 0),
     redeemed: facts.chain.channels.reduce((sum, { redeemed }) => sum + redeemed, 0n),
     quietAfterMs: ms,
@@ -75,6 +78,7 @@ export async function run(options: Options): Promise<Report> {
   }
 }
 
+/** Kills as often as was asked, or until a part was given up: then it says which. */
 async function rampage({
   kills,
   failed,
@@ -88,7 +92,7 @@ async function rampage({
   readonly load: Load.Load
   readonly victims: Victims
   readonly waited: Record<string, number>
-}): Promise<void> {
+}): Promise<Error | undefined> {
   const random = Random.of(options.seed)
   let reason: Error | undefined
   void failed.then((error) => {
@@ -99,11 +103,13 @@ async function rampage({
   for (let count = 1; count <= kills; count++) {
     const moment = await Moments.next(options.moments, load, random)
     // The books are looked at all the same.
-    if (reason) return log(`a part was given up: ${reason.message.split('\n')[0]}`)
+    if (reason) break
     const killed = await victims.kill(random)
     waited[moment] = (waited[moment] ?? 0) + 1
     log(`kill ${count}: ${killed}, ${moment}, after ${load.answered()} answers`)
   }
+  if (reason) log(`a part was given up: ${reason.message.split('\n')[0]}`)
+  return reason
 }
 
 /** Gathers the books again and again until nothing is under way any more, or time is up. */

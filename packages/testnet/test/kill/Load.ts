@@ -11,6 +11,8 @@ export type Load = {
   /** What each was told, in order. */
   readonly answers: readonly Answer[]
   readonly counts: Readonly<Record<string, number>>
+  /** What came to its end and was no answer. */
+  readonly faults: readonly string[]
   /** Requests that were answered; the same request counts once. */
   answered(): number
   /** Resolves when `count` more are answered, or after `ms`: then it says false. */
@@ -26,13 +28,15 @@ export function start(
 ): Load {
   const answers: Answer[] = []
   const counts: Record<string, number> = {}
+  const faults: string[] = []
   const known = new Set<string>()
   let stopped = false
 
   async function once(question: Client.Question, random: Random.Random): Promise<boolean> {
     const told = await Client.ask(Random.pick(random, door.urls), question, Client.departure(random))
-    const { answer } = told
+    const { answer, fault } = told
     if (answer) answers.push(answer)
+    if (fault !== undefined) faults.push(fault)
     const again = answer?.outcome === 'answered' && known.has(answer.request)
     if (answer?.outcome === 'answered') known.add(answer.request)
     const label = again ? 'answered again' : told.label
@@ -59,6 +63,7 @@ export function start(
   return {
     answers,
     counts,
+    faults,
     answered: () => known.size,
     async more(count, ms) {
       const wanted = known.size + count

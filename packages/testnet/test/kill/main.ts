@@ -35,5 +35,6 @@ const shown = (_: string, value: unknown) => (typeof value === 'bigint' ? `${val
 process.stdout.write(`${JSON.stringify(report, shown, 2)}\n`)
 const wrong = report.findings.filter(({ kind }) => kind !== 'refused')
 process.stdout.write(`differences: ${wrong.length === 0 ? 'none' : wrong.length}\n`)
-if (wrong.length > 0) process.exitCode = 1
-if (wrong.length === 0 && !values.keep && values.home === undefined) rmSync(home, { recursive: true })
+const isGood = wrong.length === 0 && report.faults.length === 0
+if (!isGood) process.exitCode = 1
+else if (!values.keep && values.home === undefined) rmSync(home, { recursive: true })
