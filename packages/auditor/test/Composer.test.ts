@@ -1,22 +1,12 @@
 import { Audit, Bytes, ChatRequest, History } from '@counterfoil/protocol'
 import { describe, expect, test } from 'vitest'
+import * as Random from '../../protocol/test/sampled/Random.ts'
 import { compose } from '../src/Composer.ts'
 import { themes } from '../src/Themes.ts'
 
 const model: Bytes.Hex = `0x${'4d'.repeat(32)}`
 
-/** Numbers in [0, 1) from a seed (mulberry32), so that a failure repeats. */
-function seeded(seed: number): () => number {
-  let state = seed
-  return () => {
-    state = (state + 0x6d2b79f5) | 0
-    let t = Math.imul(state ^ (state >>> 15), 1 | state)
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t
-    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32
-  }
-}
-
-const random = seeded(1)
+const random = Random.create(1).uniform
 const all = Array.from({ length: 3_000 }, () => compose(random, { model, contextTokens: 2_048 }))
 const share = (of: (one: (typeof all)[number]) => boolean) => all.filter(of).length / all.length
 
@@ -79,7 +69,7 @@ describe('the mix', () => {
   })
 
   test('a small context has short prompts', () => {
-    const small = seeded(2)
+    const small = Random.create(2).uniform
     for (let i = 0; i < 200; i += 1) {
       const { audit } = compose(small, { model, contextTokens: 256 })
       expect(audit.job.messages.reduce((sum, one) => sum + one.content.length, 0)).toBeLessThan(700)

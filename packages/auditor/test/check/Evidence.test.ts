@@ -1,8 +1,8 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import * as Random from '../../../protocol/test/sampled/Random.ts'
 import * as Evidence from '../../src/check/Evidence.ts'
 import * as Params from '../../src/check/Params.ts'
-import { seeded } from './Random.ts'
 
 /** How many of the runs ever reach the value, with scores of 0 or 1 whose mean is `mean`. */
 function reaching(input: {
@@ -12,7 +12,7 @@ function reaching(input: {
   against: number
   value: number
 }): number {
-  const draw = seeded(11)
+  const draw = Random.create(11).uniform
   let reached = 0
   for (let run = 0; run < input.runs; run += 1) {
     const wealth = Params.bets.map(() => 1)
@@ -82,7 +82,7 @@ test('below is above, seen from the other end', () => {
 describe('interval', () => {
   test('is everything where nothing was seen, and closes around what was', () => {
     expect(Evidence.interval([], 0.01)).toEqual({ low: 0, high: 1 })
-    const draw = seeded(3)
+    const draw = Random.create(3).uniform
     const scores = Array.from({ length: 400 }, () => (draw() < 0.3 ? 1 : 0))
     const { low, high } = Evidence.interval(scores, 0.0005)
     expect(low).toBeGreaterThan(0.15)
@@ -91,7 +91,7 @@ describe('interval', () => {
   })
 
   test('holds the mean at the end of a run in all but a few of many runs', () => {
-    const draw = seeded(5)
+    const draw = Random.create(5).uniform
     const runs = 400
     const missed = Array.from({ length: runs }, () => {
       const { low, high } = Evidence.interval(

@@ -1,10 +1,10 @@
 import { expect, test } from 'vitest'
+import * as Random from '../../../protocol/test/sampled/Random.ts'
 import * as Prompt from '../../src/check/Prompt.ts'
 import { languages, names } from '../../src/check/Topics.ts'
-import { seeded } from './Random.ts'
 
 test('no two prompts are alike, and no place stays unfilled', () => {
-  const random = seeded(8)
+  const random = Random.create(8).uniform
   const prompts = Array.from({ length: 20_000 }, () => Prompt.compose(random))
   expect(new Set(prompts.map(({ text }) => text)).size).toBe(prompts.length)
   for (const { text, messages } of prompts) {
@@ -14,7 +14,7 @@ test('no two prompts are alike, and no place stays unfilled', () => {
 })
 
 test('every language is asked', () => {
-  const random = seeded(8)
+  const random = Random.create(8).uniform
   const systems = new Set(Array.from({ length: 2_000 }, () => Prompt.compose(random).messages[0]?.content))
   expect([...systems].sort()).toEqual(languages.flatMap((one) => one.systems).sort())
 })

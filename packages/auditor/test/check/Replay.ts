@@ -1,9 +1,9 @@
 import { join } from 'node:path'
+import * as Random from '../../../protocol/test/sampled/Random.ts'
 import * as Evidence from '../../src/check/Evidence.ts'
 import * as Judgement from '../../src/check/Judgement.ts'
 import { type Observation, type Signal, scores, signals } from '../../src/check/Observation.ts'
 import * as Params from '../../src/check/Params.ts'
-import { seeded } from './Random.ts'
 import * as Recording from './Recording.ts'
 import { type Subject, subjects } from './Subjects.ts'
 
@@ -58,7 +58,7 @@ export function bound(rows: readonly Row[], signal: Signal): number {
 }
 
 function replay(observations: readonly Observation[]): Found {
-  const random = seeded(4)
+  const random = Random.create(4).uniform
   const pool = {
     greedy: observations.filter(({ kind }) => kind === 'greedy'),
     sampled: observations.filter(({ kind }) => kind === 'sampled'),

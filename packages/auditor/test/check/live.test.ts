@@ -1,9 +1,9 @@
 import { defaultModel, defaultStoreDir, pull, Store } from '@counterfoil/models'
 import { beforeAll, describe, expect, test } from 'vitest'
+import * as Random from '../../../protocol/test/sampled/Random.ts'
 import * as Check from '../../src/check/Check.ts'
 import { Reference } from '../../src/check/Reference.ts'
 import * as EngineServer from './EngineServer.ts'
-import { seeded } from './Random.ts'
 
 // The real model over real HTTP. A busy machine computes a tenth of a quiet one.
 describe('a check of the real model', { timeout: 1_200_000 }, () => {
@@ -32,7 +32,7 @@ describe('a check of the real model', { timeout: 1_200_000 }, () => {
         clock: () => performance.now(),
         now: () => Date.now(),
         // Seeded: the questions are the same each time, so that this test is.
-        random: seeded(options.seed),
+        random: Random.create(options.seed).uniform,
       },
     )
   }
