@@ -1,11 +1,8 @@
 import { Clock } from '@counterfoil/chain'
 import { sql } from 'kysely'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
-import * as ChainView from '../../src/ChainView.ts'
 import * as Database from '../../src/Database.ts'
-import * as Groups from '../../src/ledger/Groups.ts'
 import * as Databases from '../Database.ts'
-import * as FakeChain from '../FakeChain.ts'
 import type * as FakeProvider from '../FakeProvider.ts'
 import * as Fixture from '../Fixture.ts'
 
@@ -104,19 +101,6 @@ describe('a database that stalls: it takes connections and questions, and says n
   )
 })
 
-test('what waits behind a group that met no database is not kept waiting for it too', async () => {
-  const held = Promise.withResolvers<never>()
-  let commits = 0
-  const groups = Groups.create({ itemsMax: 1, failsAll: Database.isAway }, () => {
-    commits += 1
-    return held.promise
-  })
-  const all = [groups.add(1), groups.add(2), groups.add(3)]
-  held.reject(new Error('Query read timeout'))
-  for (const one of await Promise.allSettled(all)) expect(one.status).toBe('rejected')
-  expect(commits).toBe(1)
-})
-
 /** What left the key's balance is what stands on the receipts. */
 async function expectBooks(world: Fixture.World): Promise<void> {
   const receipts = await databases.query(world.databaseUrl, 'select amount from receipts')
@@ -148,65 +132,4 @@ describe.each([-hourMs, hourMs])('a gateway whose clock is %s ms wrong', (ms) =>
     expect([...provider.claims.values()].every(({ state }) => state === 'paid')).toBe(true)
     expect(await world.balance()).toEqual({ balance: 1_000_000n - claimed(provider), reserved: 0n })
   }, 60_000)
-})
-
-test('a clock is its own while it is right, and set right by the chain’s last block where it is far off', async () => {
-  const block = 1_800_000_000
-  const chain = { block, away: false, own: block * 1000, elapsed: 7 }
-  const told: unknown[] = []
-  const clock = { now: () => chain.own, monotonicMs: () => chain.elapsed }
-  const reader = {
-    ...FakeChain.create(),
-    seconds: async () => {
-      if (chain.away) throw new Error('away')
-      return chain.block
-    },
-  }
-  const view = ChainView.create(reader, {
-    network: FakeChain.create().network,
-    clock,
-    limits: Fixture.limits,
-    events: { clockApart: (aheadMs) => told.push(aheadMs) },
-  })
-  const corrected = view.clock
-  const pass = (ms: number) => {
-    chain.own += ms
-    chain.elapsed += ms
-  }
-  const next = async () => {
-    chain.block += 1
-    await view.poll()
-  }
-  expect([corrected.now(), corrected.monotonicMs()]).toEqual([chain.own, 7])
-  for (const ms of [-60_000, 60_000]) {
-    chain.own = (chain.block + 1) * 1000 + ms
-    await next()
-    expect(corrected.now()).toBe(chain.own)
-  }
-  chain.own = (chain.block + 1) * 1000
-  await next()
-  // A chain that stands still, or away, neither freezes a right clock nor sets it back…
-  for (let i = 0; i < 5; i++) {
-    pass(50_000)
-    await view.poll()
-    expect(corrected.now()).toBe(chain.own)
-  }
-  expect(told).toEqual([])
-  // …nor gives a wrong one its way.
-  chain.own = (chain.block + 1) * 1000 + hourMs
-  await next()
-  expect(corrected.now()).toBe(chain.block * 1000)
-  for (let i = 0; i < 5; i++) {
-    pass(50_000)
-    await view.poll()
-    chain.away = true
-    await view.poll().catch(() => {})
-    chain.away = false
-    expect(corrected.now()).toBe(chain.block * 1000 + (i + 1) * 50_000)
-  }
-  expect(told).toEqual([hourMs])
-  chain.own = (chain.block + 1) * 1000
-  await next()
-  expect(corrected.now()).toBe(chain.own)
-  expect(told).toEqual([hourMs, 0])
 })
