@@ -75,7 +75,7 @@ function join(...parts: readonly Uint8Array[]): Uint8Array {
   return new Uint8Array(Buffer.concat(parts))
 }
 
-/** Where bytes are cut into chunks: any places, whole, or byte by byte. */
+/** Bytes cut into chunks at these places. */
 export function chunks(bytes: Uint8Array, cuts: readonly number[]): readonly Uint8Array[] {
   const at = [...new Set(cuts.map((cut) => cut % (bytes.length + 1)))].sort((a, b) => a - b)
   return [0, ...at].map((from, i) => bytes.subarray(from, at[i] ?? bytes.length))

@@ -21,14 +21,24 @@ import * as Audited from './Audited.ts'
 
 const leaves = Array.from({ length: 21 }, (_, i) => Merkle.hashLeaf(Uint8Array.of(i)))
 const tree = Merkle.prover(leaves)
-const canonical = (value: unknown) =>
+const textOf = (value: unknown) =>
   JSON.stringify(value, (_, one) => (typeof one === 'bigint' ? `${one}n` : one))
 
 /** The fields of a transcript that the rung `signed` rests on. */
 function signedParts(json: unknown): string {
   const { receipt, ...rest } = Transcript.fromJson(json)
   const { job, output, salts, trace, offer } = rest
-  return canonical([receipt.claim, receipt.signature, job, output, salts, trace, offer])
+  return textOf([receipt.claim, receipt.signature, job, output, salts, trace, offer])
+}
+
+/** What of a page rests on the commitment and the provider's signature; the statistics are whoever's serves it. */
+function committedParts({ domain, number, leaves }: AuditPage.AuditPage): string {
+  const parts = leaves.map((leaf) => {
+    if (leaf.state !== 'opened') return leaf
+    const { state, secret, audit, receipt } = leaf
+    return { state, secret, audit, claim: receipt.claim, signature: receipt.signature }
+  })
+  return textOf({ domain, number, parts })
 }
 
 const honest = Transcript.toJson(Example.transcript)
@@ -63,7 +73,7 @@ export const proofs: readonly Target[] = [
           Bytes.equal(changed.leaf, proof.leaf) &&
           Bytes.equal(changed.root, proof.root) &&
           changed.index === proof.index &&
-          canonical(changed.path.map(Bytes.toHex)) === canonical(path.map(Bytes.toHex))
+          textOf(changed.path.map(Bytes.toHex)) === textOf(path.map(Bytes.toHex))
         const holds = Merkle.verify(changed)
         if (holds !== isSame)
           throw new BrokenError(`a proof ${isSame ? 'does not hold' : 'holds for something else'}`)
@@ -97,7 +107,7 @@ export const proofs: readonly Target[] = [
         const isSame =
           one.root.root === Example.root.root &&
           one.sequence - one.root.first === 2n &&
-          canonical(one.path) === canonical(path)
+          textOf(one.path) === textOf(path)
         if (isSized && holds !== isSame)
           throw new BrokenError(`inclusion ${holds ? 'holds' : 'does not hold'}`)
         return holds ? 'accepted' : 'refused'
@@ -154,8 +164,8 @@ export const proofs: readonly Target[] = [
         if (isSigned !== (signedParts(json) === honestParts))
           throw new BrokenError(`'signed' ${isSigned ? 'holds for a changed transcript' : 'is lost'}`)
         const { claim, evidence } = receipt
-        const isHonestClaim = canonical(claim) === canonical(Example.claim)
-        const isIncluded = evidence.some((one) => canonical(one) === canonical(Example.receipt.evidence[0]))
+        const isHonestClaim = textOf(claim) === textOf(Example.claim)
+        const isIncluded = evidence.some((one) => textOf(one) === textOf(Example.receipt.evidence[0]))
         if ((outcome('committed') === 'holds') !== (isHonestClaim && isIncluded))
           throw new BrokenError(`'committed' ${outcome('committed')} where it must not`)
         for (const rung of ['sampled', 'replayed', 'attested', 'proved'])
@@ -175,13 +185,17 @@ export const proofs: readonly Target[] = [
           ...{ domain: Example.domain, commitment: Audited.commitment, beacon: Audited.beacon },
           ...{ keys: [Example.key], p256: p256Node },
         }
+        let read: AuditPage.AuditPage
         try {
-          await AuditPage.check(AuditPage.fromJson(json), against)
-          return 'accepted'
+          read = AuditPage.fromJson(json)
+          await AuditPage.check(read, against)
         } catch (error) {
           if (error instanceof Decode.DecodeError || error instanceof AuditPage.AuditError) return 'refused'
           throw error
         }
+        if (committedParts(read) !== committedParts(Audited.page))
+          throw new BrokenError('a page holds for other audits or claims than were committed')
+        return 'accepted'
       })
     },
   },
@@ -206,7 +220,7 @@ function signed<T>(
           throw error
         }
         const isOurs = how.signer(value) === Example.payer
-        const isSame = canonical(value) === canonical(how.decode(how.encode(honest)))
+        const isSame = textOf(value) === textOf(how.decode(how.encode(honest)))
         if (isOurs !== isSame)
           throw new BrokenError(`${name} of the payer ${isOurs ? 'holds for' : 'is lost on'} it`)
         return isOurs ? 'accepted' : 'refused'
