@@ -1,14 +1,14 @@
-import { generateKeyPairSync, randomBytes, sign } from 'node:crypto'
+import { randomBytes } from 'node:crypto'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { ApiKeys, openDatabase } from '@counterfoil/gateway'
-import { Bytes, Claim, Job, Nonce, P256, type Transcript } from '@counterfoil/protocol'
+import { Bytes, type Transcript } from '@counterfoil/protocol'
 import * as Leases from '../../gateway/src/ledger/Leases.ts'
 import type * as Ledger from '../../gateway/src/ledger/Ledger.ts'
 import * as LedgerRows from '../../gateway/src/ledger/Rows.ts'
 import * as Postgres from '../src/Postgres.ts'
-import * as FakeAnswer from './FakeAnswer.ts'
+import * as FakeTranscript from './FakeTranscript.ts'
 import * as Params from './Params.ts'
 import * as Quartiles from './Quartiles.ts'
 import * as Rounds from './Rounds.ts'
@@ -43,7 +43,7 @@ export async function run(mode: Params.Mode): Promise<readonly Row.Row[]> {
         alive: async () => new Set([owner]),
       }),
     }
-    const sample = transcript()
+    const { transcript: sample } = FakeTranscript.create({ sequence: 1n, epoch: 1n })
     const arm = (ledger: Ledger.Ledger) => async () => {
       const database = cpuSecondsOfTree(server.pid())
       const before = { statements, database, cpu: process.cpuUsage() }
@@ -119,37 +119,6 @@ async function load(ledger: Ledger.Ledger, keyId: string, sample: Transcript.Tra
   }
   await Promise.all(Array.from({ length: Params.connections }, write))
   return { count, seconds: (performance.now() - start) / 1000, begins, accepts }
-}
-
-function transcript(): Transcript.Transcript {
-  const { privateKey, publicKey: point } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
-  const { x = '', y = '' } = point.export({ format: 'jwk' })
-  const publicKey = Bytes.toHex(
-    Bytes.concat(Uint8Array.of(4), Buffer.from(x, 'base64url'), Buffer.from(y, 'base64url')),
-  )
-  const signed = (message: Uint8Array) =>
-    Bytes.toHex(P256.toLowS(sign('sha256', message, { key: privateKey, dsaEncoding: 'ieee-p1363' })))
-  const seat = FakeAnswer.seat({
-    domain: Claim.domain(31_337, `0x${'50'.repeat(20)}`),
-    provider: `0x${'90'.repeat(20)}`,
-    model: `0x${'3d'.repeat(32)}`,
-    key: { path: '', publicKey, sign: signed },
-  })
-  const nonce = digest()
-  const job = Job.decode({
-    ...{ schema: 'counterfoil/job/1', model: seat.signedOffer.offer.model, maxTokens: Params.answerTokens },
-    messages: [{ role: 'user', content: 'Tell me everything you know about lighthouses, please.' }],
-    ...{ samplerSeed: Nonce.samplerSeed(nonce), temperature: 1, topP: 1, stop: [] },
-    ...{ logprobs: false, topLogprobs: 0 },
-  })
-  const place = { sequence: 1n, epoch: 1n }
-  const { receipt, output, trace } = FakeAnswer.end(
-    seat,
-    { channel: Bytes.zero32, offer: Bytes.zero32, job, nonce },
-    place,
-  )
-  const salts = Nonce.salts(nonce)
-  return { receipt, job, output, salts, trace, offer: seat.signedOffer, nonceFrom: 'gateway' }
 }
 
 function digest(): Bytes.Hex {

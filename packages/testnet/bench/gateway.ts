@@ -32,9 +32,9 @@ const metrics = {
 type Metric = keyof typeof metrics
 
 /**
- * The gateway (balance, journal, claims checked and paid) with a real chain and database in front of a provider that answers at once, beside a plain proxy in front of
- * the same process. 16 callers, each with its next request as soon as it has its answer: all share this machine's cores, so
- * processor time is the figure that carries over to others.
+ * The gateway (balance, journal, claims checked and paid) with a real chain and database in front of a provider that answers at
+ * once, beside a plain proxy in front of the same process. 16 callers, each with its next request as soon as it has its answer:
+ * all share this machine's cores, so processor time is the figure that carries over to others.
  */
 export function run(mode: Params.Mode): Promise<readonly Row.Row[]> {
   const model = ModelManifest.id(defaultModel.manifest)

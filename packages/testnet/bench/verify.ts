@@ -1,20 +1,16 @@
-import { generateKeyPairSync, randomBytes, sign } from 'node:crypto'
 import {
   Batch,
-  Bytes,
   Claim,
   type Inputs,
-  Job,
   Key,
-  Nonce,
-  P256,
+  type P256,
   p256Noble,
   type Receipt,
   verify,
 } from '@counterfoil/protocol'
 import { webCryptoP256 } from '@counterfoil/sdk'
 import * as P256Node from '../../gateway/src/P256Node.ts'
-import * as FakeAnswer from './FakeAnswer.ts'
+import * as FakeTranscript from './FakeTranscript.ts'
 import * as Params from './Params.ts'
 import * as Rounds from './Rounds.ts'
 import * as Row from './Row.ts'
@@ -61,45 +57,15 @@ async function verifications(receipt: Receipt.Receipt, inputs: Inputs, cpuSecond
 
 /** A receipt that meets `committed`. */
 function sample(): { readonly receipt: Receipt.Receipt; readonly inputs: Omit<Inputs, 'p256'> } {
-  const { privateKey, publicKey: point } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
-  const { x = '', y = '' } = point.export({ format: 'jwk' })
-  const publicKey = Bytes.toHex(
-    Bytes.concat(Uint8Array.of(4), Buffer.from(x, 'base64url'), Buffer.from(y, 'base64url')),
-  )
-  const domain = Claim.domain(31_337, `0x${'50'.repeat(20)}`)
-  const provider: Bytes.Hex = `0x${'90'.repeat(20)}`
-  const seat = FakeAnswer.seat({
-    domain,
-    provider,
-    model: `0x${'3d'.repeat(32)}`,
-    key: {
-      path: '',
-      publicKey,
-      sign: (message) =>
-        Bytes.toHex(P256.toLowS(sign('sha256', message, { key: privateKey, dsaEncoding: 'ieee-p1363' }))),
-    },
-  })
-  const { offer } = seat.signedOffer
-  const nonce = Bytes.toHex(new Uint8Array(randomBytes(32)))
-  const job = Job.decode({
-    schema: 'counterfoil/job/1',
-    model: offer.model,
-    messages: [{ role: 'user', content: 'Tell me everything you know about lighthouses, please.' }],
-    maxTokens: Params.answerTokens,
-    samplerSeed: Nonce.samplerSeed(nonce),
-    temperature: 1,
-    topP: 1,
-    stop: [],
-    logprobs: false,
-    topLogprobs: 0,
-  })
   const epochSeconds = 600
   const now = Date.now()
   const epoch = Batch.epochAt(now / 1000, epochSeconds)
-  const index = Params.batchLeaves / 3
-  const place = { sequence: BigInt(Math.floor(index)), epoch }
-  const answer = FakeAnswer.end(seat, { channel: Bytes.zero32, offer: Bytes.zero32, job, nonce }, place)
-  const { receipt, output, trace } = answer
+  const place = { sequence: BigInt(Math.floor(Params.batchLeaves / 3)), epoch }
+  const { seat, transcript } = FakeTranscript.create(place)
+  const { receipt, job, output, trace, salts, offer: signedOffer } = transcript
+  const { domain, provider } = seat
+  const { offer } = signedOffer
+  const { publicKey } = seat.key
   const leaves = Array.from({ length: Params.batchLeaves }, (_, i) =>
     BigInt(i) === place.sequence ? Claim.id(receipt.claim) : Batch.unused,
   )
@@ -117,9 +83,8 @@ function sample(): { readonly receipt: Receipt.Receipt; readonly inputs: Omit<In
   return {
     receipt: { ...receipt, evidence: [{ kind: 'inclusion', path }] },
     inputs: {
-      ...{ job, output, trace, now },
-      salts: Nonce.salts(nonce),
-      offer: seat.signedOffer,
+      ...{ job, output, trace, salts, now },
+      offer: signedOffer,
       keys: [key],
       roots: [root],
       policy: { least: 'committed' },
