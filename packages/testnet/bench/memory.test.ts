@@ -9,7 +9,7 @@ function marks(anHour: number): readonly Memory.Mark[] {
     const bytes = (i === 0 ? 10 : 50 + (anHour * i * 5) / 60) * mebibyte
     return {
       minute: i * 5,
-      answered: i,
+      answered: 100 + i * 6_000,
       refused: 0,
       daemons: { gateway: { resident: 2 * bytes, heap: bytes }, chain: { resident: bytes } },
     }
@@ -25,6 +25,10 @@ test('what a daemon grows by is read where its caches are full', () => {
   expect(of('gateway', 'heap in use after a collection, at the beginning')).toBe(10)
   expect(of('gateway', 'heap in use after a collection, at the end')).toBeCloseTo(56)
   expect(of('chain', 'resident, grows in the second half')).toBeCloseTo(6)
+})
+
+test('the load is what was answered, not what was meant', () => {
+  expect(Memory.answeredASecond(marks(0))).toBe(20)
 })
 
 test('of what is no program of ours no heap is told', () => {

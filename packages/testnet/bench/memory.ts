@@ -35,7 +35,7 @@ const mebibyte = 1024 ** 2
 export function run({ minutes, requestsPerSecond }: Options): Promise<readonly Row.Row[]> {
   return Bed.lend(ModelManifest.id(defaultModel.manifest), async (bed, stack) => {
     const marks = await watch(bed, stack, { minutes, requestsPerSecond })
-    return toRows(marks, `${minutes} minutes of ${requestsPerSecond} requests a second`)
+    return toRows(marks, `${minutes} minutes of ${answeredASecond(marks).toFixed(0)} requests a second`)
   })
 }
 
@@ -106,7 +106,7 @@ async function start(daemon: 'gateway' | 'provider', bed: Bed.Bed, env: Readonly
   return { ...child, heapBytes: () => heapBytes }
 }
 
-/** So many questions a second, whoever still waits for an answer; half of them streamed. */
+/** So many questions a second, as long as not too many wait for their answers; half of them streamed. */
 function steady(url: string, apiKeys: readonly string[], perSecond: number) {
   const agent = Load.agent(Params.connections)
   const running = new Set<Promise<void>>()
@@ -157,6 +157,13 @@ function toLine({ minute, answered, refused, daemons }: Mark): string {
     return `${name} ${(resident / mebibyte).toFixed(1)}${held}`
   })
   return `minute ${minute.toFixed(1)}, ${answered} answered, ${refused} refused, MiB: ${parts.join('; ')}`
+}
+
+/** What the load came to: a machine that is too slow for it answers less than was asked for. */
+export function answeredASecond(marks: readonly Mark[]): number {
+  const [first, last] = [marks[0], marks.at(-1)]
+  if (!first || !last) return 0
+  return (last.answered - first.answered) / ((last.minute - first.minute) * 60)
 }
 
 /** What is there at the end, and how much an hour adds to it: the slope over the second half, when caches are full. */
