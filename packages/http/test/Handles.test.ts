@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { join } from 'node:path'
-import { expect, test } from 'vitest'
+import { expect, onTestFinished, test } from 'vitest'
 import * as Raw from './Raw.ts'
 
 const door = join(import.meta.dirname, '../src/index.ts')
@@ -24,8 +24,9 @@ test('a process without file handles left lives on, and serves again when there 
   if (process.platform === 'win32') return console.log('not tried: this system has no limit of open files')
   const node = [process.execPath, '--conditions=source', '--input-type=module', '-e', program]
   const child = spawn('/bin/sh', ['-c', 'ulimit -n 64; exec "$@"', 'sh', ...node], {
-    stdio: ['ignore', 'pipe', 'pipe'],
+    stdio: ['ignore', 'pipe', 'inherit'],
   })
+  onTestFinished(() => void child.kill('SIGKILL'))
   const [line] = (await once(child.stdout, 'data')) as [Buffer]
   const [port, connectionsMax] = String(line).trim().split(' ')
   // So few handles are not enough for any door: no fewer connections than these are taken all the same.
@@ -39,6 +40,4 @@ test('a process without file handles left lives on, and serves again when there 
     .poll(async () => (await fetch(url).catch(() => undefined))?.status, { interval: 20, timeout: 20_000 })
     .toBe(200)
   expect(child.exitCode).toBeNull()
-  child.kill('SIGKILL')
-  await once(child, 'exit')
 }, 60_000)
