@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs'
 import {
   Access,
   Audit,
@@ -25,22 +24,18 @@ import {
 } from '@counterfoil/protocol'
 import * as Arbitrary from '../../../../protocol/test/Arbitrary.ts'
 import * as Example from '../../../../protocol/test/Example.ts'
+import { read } from '../../../../protocol/test/vectors/read.ts'
 import { noun } from '../Decoder.ts'
 import type { Target } from '../Target.ts'
 import * as Audits from './Audited.ts'
 
 // Every noun that comes as JSON.
 
-type Vector = { readonly name: string } & Readonly<Record<string, unknown>>
-
-function vectors(name: string): readonly Vector[] {
-  const path = new URL(`../../../../../spec/vectors/${name}/valid.json`, import.meta.url)
-  return (JSON.parse(readFileSync(path, 'utf8')) as { cases: readonly Vector[] }).cases
-}
-
 /** What a folder of vectors calls its valid JSON. */
 const fromVectors = (name: string, field: string): readonly unknown[] =>
-  vectors(name).flatMap((one) => (one[field] === undefined ? [] : [one[field]]))
+  read<Readonly<Record<string, unknown>>>(name, 'valid').flatMap((one) =>
+    one[field] === undefined ? [] : [one[field]],
+  )
 
 const same = <T>(value: T): T => value
 const jobs = { optional: ['name'], fractions: ['temperature', 'topP'], texts: ['name', 'content', 'stop'] }
