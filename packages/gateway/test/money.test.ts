@@ -351,10 +351,3 @@ test('the proof of inclusion is attached once the root is on chain', async () =>
   })
   expect(report.judgement).toEqual({ met: true })
 })
-
-test('P-256 over node:crypto takes no points off the curve', async () => {
-  const p256 = P256Node.create()
-  const message = Uint8Array.of(1)
-  for (const publicKey of [new Uint8Array(65), Bytes.fromHex(`0x04${'11'.repeat(64)}`), new Uint8Array(10)])
-    expect(await p256.verify({ message, signature: new Uint8Array(64), publicKey })).toBe(false)
-})
