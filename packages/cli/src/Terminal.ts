@@ -25,8 +25,9 @@ export type Terminal = {
   fail(failure: Failure): void
 }
 
-// Whoever fails may hold another terminal than the command that wrote its document.
+// A process may make several terminals: whoever fails may hold another than the command that wrote its document.
 const documented = new WeakSet<Stream>()
+const heard = new WeakSet<Stream>()
 
 /** Plain where there is no terminal, where NO_COLOR is set, or with --no-color. */
 export function create(options: {
@@ -46,11 +47,14 @@ export function create(options: {
     moving = false
   }
   // Who reads us may leave (`foil logs | head`): that is no failure.
-  for (const stream of [stdout, stderr])
+  for (const stream of [stdout, stderr]) {
+    if (heard.has(stream)) continue
+    heard.add(stream)
     stream.on('error', (error: NodeJS.ErrnoException) => {
       if (error.code === 'EPIPE') process.exit(0)
       throw error
     })
+  }
   function document(value: unknown): void {
     documented.add(stdout)
     stdout.write(`${JSON.stringify(value, (_, one) => (typeof one === 'bigint' ? `${one}` : one), 2)}\n`)

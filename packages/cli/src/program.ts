@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
-import { Command } from 'commander'
+import { Command, type CommanderError } from 'commander'
+import { exitCodes, Failure } from './Failure.ts'
 
 /** Of this program, from its package. */
 export const version = (
@@ -38,8 +39,14 @@ or foil recheck found (see their help), 130 interrupted while starting.
 Errors are two lines on standard error: the cause, and how to fix it; with
 --json also {"error": {message, fix, exitCode}} on standard output.`
 
-/** The command line: one command per file. Words of `argv` that name no command load all, for help and near matches. */
-export async function create(argv: readonly string[]): Promise<Command> {
+/**
+ * The command line: one command per file. Words of `argv` that name no command load all, for help and near matches. `write` gets
+ * help and version.
+ */
+export async function create(
+  argv: readonly string[],
+  write: (text: string) => void = (text) => process.stdout.write(text),
+): Promise<Command> {
   const program = new Command('foil')
     .description('Counterfoil: AI answers you can check')
     .version(version, '--version', 'print the version')
@@ -51,5 +58,28 @@ export async function create(argv: readonly string[]): Promise<Command> {
   const named = Object.keys(commands).filter((name) => argv.includes(name))
   for (const [name, load] of Object.entries(commands))
     if (named.length === 0 || named.includes(name)) program.addCommand(await load())
+  setUp(program, 'foil', write)
   return program
+}
+
+/** Runs what `argv` says; nothing at all is a wish for help. Throws a {@link Failure}, or what the command threw. */
+export async function parse(program: Command, argv: readonly string[]): Promise<void> {
+  if (argv.length === 0) program.outputHelp()
+  else await program.parseAsync(argv, { from: 'user' })
+}
+
+/** Commander's own errors become failures of ours, with the help of the command at hand as the fix. */
+function setUp(command: Command, path: string, write: (text: string) => void): void {
+  command
+    .configureOutput({ outputError: () => {}, writeOut: write })
+    .configureHelp({ showGlobalOptions: true })
+    .exitOverride((error: CommanderError) => {
+      if (error.exitCode === 0) throw error
+      throw new Failure(
+        error.message.replace(/^error: /, ''),
+        `see how it is written: ${path} --help`,
+        exitCodes.usage,
+      )
+    })
+  for (const one of command.commands) setUp(one, `${path} ${one.name()}`, write)
 }

@@ -2,11 +2,32 @@ import { createHash } from 'node:crypto'
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Bytes, ModelManifest } from '@counterfoil/protocol'
+import { CommanderError } from 'commander'
 import { describe, expect, test, vi } from 'vitest'
+import { explain, type Failure } from '../src/Failure.ts'
+import * as Program from '../src/program.ts'
 import { foil, home } from './Foil.ts'
 
-// Every test starts processes, and a busy machine starts them slowly.
+// Most tests start processes, and a busy machine starts them slowly.
 vi.setConfig({ testTimeout: 180_000 })
+
+/** A command line in this process: what help it prints, or how it fails. */
+async function parse(args: readonly string[]): Promise<{ stdout: string; failure?: Failure }> {
+  using own = home()
+  vi.stubEnv('COUNTERFOIL_HOME', own.dir)
+  const said = { stdout: '' }
+  try {
+    const program = await Program.create(args, (text) => {
+      said.stdout += text
+    })
+    await Program.parse(program, args)
+  } catch (error) {
+    if (!(error instanceof CommanderError)) return { ...said, failure: explain(error, { home: own.dir }) }
+  } finally {
+    vi.unstubAllEnvs()
+  }
+  return said
+}
 
 const commands = [
   'up',
@@ -35,12 +56,20 @@ const commands = [
 test.each([[], ...commands.map((name) => [name, '--help']), ['keys', 'create', '--help']])(
   'help %s',
   async (...args) => {
-    using own = home()
-    const { code, stdout, stderr } = await foil(own.dir, args)
-    expect([code, stderr]).toEqual([0, ''])
+    const { stdout, failure } = await parse(args)
+    expect(failure).toBeUndefined()
     expect(stdout).toMatchSnapshot()
   },
 )
+
+test('help and what is not understood, of the command itself', async () => {
+  using own = home()
+  const helped = await foil(own.dir, ['verify', '--help'])
+  expect(helped).toEqual({ code: 0, stdout: (await parse(['verify', '--help'])).stdout, stderr: '' })
+  const { code, stdout, stderr } = await foil(own.dir, ['ask', 'Hi', '--loud'])
+  expect([code, stdout]).toEqual([2, ''])
+  expect(stderr).toBe("foil: unknown option '--loud'\n  fix: see how it is written: foil ask --help\n")
+})
 
 describe('a command that is not understood: cause, fix, and 2', () => {
   test.each<[string, string[], RegExp]>([
@@ -79,11 +108,11 @@ describe('a command that is not understood: cause, fix, and 2', () => {
     ['a provider that is none', ['gateway', '--network', 'n', '--provider', '0x1'], /40 hexadecimal digits/],
     ['a contradiction', ['up', '--once', '--no-ask'], /--once ends after the first answer/],
   ])('%s', async (_, args, cause) => {
-    using own = home()
-    const { code, stdout, stderr } = await foil(own.dir, args)
-    expect([code, stdout]).toEqual([2, ''])
-    expect(stderr).toMatch(/^foil: .+\n {2}fix: .+\n$/)
-    expect(stderr).toMatch(cause)
+    const { stdout, failure } = await parse(args)
+    expect(stdout).toBe('')
+    expect(failure).toMatchObject({
+      ...{ exitCode: 2, message: expect.stringMatching(cause), fix: expect.stringMatching(/./) },
+    })
   })
 })
 
@@ -152,11 +181,16 @@ describe('a command that cannot work: cause, fix, and 1', () => {
     ],
     ['pull of what nobody knows', ['pull', 'gpt-7'], /^foil: no model 'gpt-7' is known here/],
   ])('%s', async (_, args, expected) => {
+    const { failure } = await parse(args)
+    expect(failure?.exitCode).toBe(1)
+    expect(`foil: ${failure?.message}\n  fix: ${failure?.fix}\n`).toMatch(expected)
+  })
+
+  test('of the command itself: two lines', async () => {
     using own = home()
-    const { code, stdout, stderr } = await foil(own.dir, args)
+    const { code, stdout, stderr } = await foil(own.dir, ['verify', '/dev/zero'])
     expect([code, stdout]).toEqual([1, ''])
-    expect(stderr).toMatch(expected)
-    expect(stderr.trimEnd().split('\n')).toHaveLength(2)
+    expect(stderr).toMatch(/^foil: \/dev\/zero is longer than 67108864 bytes\n {2}fix: .+\n$/)
   })
 
   test.each([
