@@ -57,6 +57,11 @@ test.each([
   expect(told.fault).toContain(text)
 })
 
+test.each(['invalid_value', 'internal_error'])('%s, said of a good question, is a fault', async (code) => {
+  const told = await ask(false, (response) => response.end(refusal(code)))
+  expect(told).toMatchObject({ label: code, answered: false, fault: `${code}: No.` })
+})
+
 test('what breaks off is neither answered nor a fault', async () => {
   const broken = { label: 'cut off', answered: false, answer: { request, outcome: 'broken' } }
   expect(await ask(true, (response) => response.end(chunk('Tok')))).toEqual(broken)

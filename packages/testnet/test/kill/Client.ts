@@ -138,9 +138,13 @@ function read({ request, body }: Question, text: string): Told | undefined {
   if (error) {
     const { code, message } = error
     const outcome = free.has(code) ? 'refused' : 'broken'
-    // No question of ours is wrong: what is said of one has to be looked at.
-    const label = code.startsWith('invalid_') ? `${code}: ${message}` : code
-    return { label, answered: false, ...(request && { answer: { request, outcome } }) }
+    // No question of ours is wrong, and whatever is killed is not a bug of the gateway.
+    const isFault = code.startsWith('invalid_') || code === 'internal_error'
+    return {
+      ...{ label: code, answered: false },
+      ...(request && { answer: { request, outcome } }),
+      ...(isFault && { fault: `${code}: ${message}` }),
+    }
   }
   if (!isWhole(text, body.stream)) return undefined
   const answer = body.stream ? streamOf(text) : wholeOf(text)
