@@ -46,6 +46,8 @@ export type ChainFacts = {
 
 export type ProviderFacts = {
   readonly name: string
+  /** As the chain knows it by its keys; absent where none of them is registered. */
+  readonly address?: Hex
   readonly claims: readonly Claim[]
   readonly lines: readonly Line[]
   readonly batches: readonly Batch[]
@@ -72,6 +74,7 @@ export type GatewayFacts = {
     readonly request: Hex
     readonly keyId: string
     readonly claimId: Hex
+    readonly provider: Hex
     readonly channel: Hex
     readonly model: Hex
     readonly amount: bigint

@@ -2,7 +2,7 @@ import { copyFileSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSyn
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
-import { type Chain, Channels, connect, Roots, Stable, Time } from '@counterfoil/chain'
+import { type Chain, Channels, connect, Keys, Roots, Stable, Time } from '@counterfoil/chain'
 import { channels as channelsContract } from '@counterfoil/contracts/abi'
 import { type Bytes, Network } from '@counterfoil/protocol'
 import pg from 'pg'
@@ -29,7 +29,12 @@ export async function gather(options: Options): Promise<Facts> {
   const chain = connect(network)
   const epoch = Time.epochAt(network, await Time.now(chain))
   const stores = readdirSync(home).filter((name) => existsSync(join(home, name, storeFile)))
-  const providers = stores.sort().map((name) => readProvider(join(home, name), name, epoch))
+  const providers: ProviderFacts[] = []
+  for (const name of stores.sort()) {
+    const { keyIds, ...facts } = readProvider(join(home, name), name, epoch)
+    const address = await providerOf(chain, keyIds)
+    providers.push({ ...facts, ...(address !== undefined && { address }) })
+  }
   const gateway = await readGateway(options.databaseUrl, granted)
   return { chain: await readChain(chain, providers, gateway), providers, gateway, answers }
 }
@@ -37,7 +42,11 @@ export async function gather(options: Options): Promise<Facts> {
 const storeFile = 'provider.sqlite'
 
 /** A provider's store as its last commit left it. The daemon holds the file alone, so a copy of file and log is read. */
-function readProvider(dir: string, name: string, epoch: bigint): ProviderFacts {
+function readProvider(
+  dir: string,
+  name: string,
+  epoch: bigint,
+): ProviderFacts & { readonly keyIds: readonly Bytes.Hex[] } {
   const copy = mkdtempSync(join(tmpdir(), 'counterfoil-money-'))
   try {
     copyWhole(dir, copy)
@@ -51,6 +60,7 @@ function readProvider(dir: string, name: string, epoch: bigint): ProviderFacts {
       return {
         name,
         epoch,
+        keyIds: rows('SELECT key_id FROM sequences').map((row) => row.key_id as Bytes.Hex),
         claims: rows(
           `SELECT claim_id AS claimId, key_id AS keyId, sequence, epoch, channel, model, request, amount, state FROM claims`,
         ) as unknown as ProviderFacts['claims'],
@@ -70,6 +80,15 @@ function readProvider(dir: string, name: string, epoch: bigint): ProviderFacts {
   } finally {
     rmSync(copy, { recursive: true })
   }
+}
+
+/** Whose keys these are: a store that lost its claims has a key all the same. */
+async function providerOf(chain: Chain, keyIds: readonly Bytes.Hex[]): Promise<string | undefined> {
+  for (const keyId of keyIds) {
+    const key = await Keys.read(chain, keyId)
+    if (key) return key.provider
+  }
+  return undefined
 }
 
 /** File and log belong together only where neither changed while they were copied. */
@@ -110,7 +129,7 @@ async function readGateway(url: string, granted: Options['granted']): Promise<Ga
     )
     const requests = await rows('select request, key_id, state, reserved from requests')
     const receipts = await rows(
-      `select receipts.request, receipts.key_id, claim_id, channel, model, receipts.amount, acknowledged, transcript,
+      `select receipts.request, receipts.key_id, claim_id, provider, channel, model, receipts.amount, acknowledged, transcript,
          spends.amount as spent, leases.key_id as spender
        from receipts left join spends on spends.request = receipts.request left join leases on leases.id = spends.lease`,
     )
@@ -140,7 +159,7 @@ async function readGateway(url: string, granted: Options['granted']): Promise<Ga
       })),
       receipts: receipts.map(
         ({ request = '', key_id: keyId = '', claim_id: claimId = '', channel = '', model = '', ...row }) => ({
-          ...{ request, keyId, claimId, channel, model },
+          ...{ request, keyId, claimId, channel, model, provider: row.provider ?? '' },
           amount: BigInt(row.amount ?? 0),
           acknowledged: (row.acknowledged as unknown) === true,
           ...(row.transcript != null && { content: contentOf(row.transcript) }),

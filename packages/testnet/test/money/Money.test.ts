@@ -10,7 +10,7 @@ const claim = (n: number, changes: Partial<Claim> = {}): Claim => ({
   ...{ ...line, amount: 10n, state: 'paid', ...changes },
 })
 const receipt = (n: number) => ({
-  ...{ request: `r${n}`, keyId: 'key', claimId: `c${n}`, ...line },
+  ...{ request: `r${n}`, keyId: 'key', claimId: `c${n}`, provider: 'p', ...line },
   ...{ amount: 10n, acknowledged: true, content: `text ${n}`, spent: { keyId: 'key', amount: 10n } },
 })
 
@@ -42,6 +42,7 @@ function settled(): Facts {
     providers: [
       {
         name: 'provider',
+        address: 'p',
         epoch: 2n,
         claims: [claim(0), claim(1), claim(2, { state: 'refused' })],
         lines: [{ ...line, cumulative: 20n, epoch: 1n }],
@@ -348,6 +349,24 @@ test('claims of another gateway are not held against this one, only against them
   const wrong = findings((f) => anothers(f, 6n)).filter(({ kind }) => kind === 'difference')
   expect(wrong.map(({ message }) => message)).toEqual([
     'provider: the voucher of line theirs/m is for 7, its paid claims come to 6',
+  ])
+})
+
+/** An answer that this gateway bought of a provider in another home. */
+const bought = (f: Mutable<Facts>) => {
+  f.gateway.receipts.push({ ...receipt(9), provider: 'elsewhere', channel: 'far', request: 'r9' })
+  f.gateway.requests.push({ request: 'r9', keyId: 'key', state: 'accepted', reserved: 30n })
+  at(f.gateway.keys).balance -= 10n
+}
+
+test('what was bought of a provider in another home is held against the key alone; of nobody knows whom, against all', () => {
+  expect(findings(bought)).toEqual(findings(() => {}))
+  const told = findings((f) => {
+    bought(f)
+    delete at(f.providers).address
+  })
+  expect(told.filter(({ kind }) => kind === 'difference').map(({ message }) => message)).toEqual([
+    'the gateway has a receipt of claim c9; no provider has that claim',
   ])
 })
 
