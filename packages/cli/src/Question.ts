@@ -48,7 +48,8 @@ export async function ask(
       checked = { report, transcript }
     },
   })
-  const response = await checkingFetch(`${gateway.baseURL}/chat/completions`, {
+  const url = `${gateway.baseURL}/chat/completions`
+  const response = await checkingFetch(url, {
     method: 'POST',
     headers: { ...gateway.headers, 'content-type': 'application/json' },
     body: JSON.stringify({
@@ -59,6 +60,8 @@ export async function ask(
       temperature: question.temperature,
       seed: question.seed,
     }),
+  }).catch((error: unknown) => {
+    throw unreachable(url, error)
   })
   const text =
     response.ok && question.stream
@@ -67,6 +70,17 @@ export async function ask(
   if (!checked)
     throw new Failure('the answer came without a report', 'report this: the SDK must not let it pass')
   return { text, ...checked, path: Home.keepTranscript(home, checked.transcript) }
+}
+
+/** fetch tells by a TypeError that the other side could not be reached; why stands in its cause. */
+function unreachable(url: string, error: unknown): unknown {
+  if (!(error instanceof TypeError)) return error
+  const { cause } = error
+  const why = cause instanceof Error ? cause.message : error.message
+  return new Failure(
+    why.includes(url.slice(0, url.indexOf('/v1'))) ? why : `${url} cannot be reached: ${why}`,
+    'start the network with: foil up; or see why with: foil logs gateway',
+  )
 }
 
 type Checked = { readonly report: Report; readonly transcript: Transcript.Transcript } | undefined

@@ -43,6 +43,16 @@ test('ask: the answer, the receipt, the ladder; plain text without a terminal', 
   expect(stable(stdout, net.dir)).toMatchSnapshot()
 })
 
+test('ask, where the gateway is gone: what could not be reached, and how to start it', async () => {
+  await using net = await setUp()
+  await net.gateway[Symbol.asyncDispose]()
+  const { code, stderr } = await foil(net.dir, ask)
+  expect(code).toBe(1)
+  expect(stderr).toMatch(
+    /^foil: http:\/\/127\.0\.0\.1:\d+\/v1\/models cannot be reached: .+\n {2}fix: start the network with: foil up;/,
+  )
+})
+
 test('ask --json, verify --json: one document each, of a stable shape', async () => {
   await using net = await setUp()
   const asked = await foil(net.dir, [...ask, '--json', '--no-stream'])

@@ -96,6 +96,9 @@ async function complete(setting: Setting, request: Request, init?: RequestInit):
     question = await Question.derive(body, nonce, (name) => modelOf(setting, name, gateway))
   } catch (error) {
     request.signal.throwIfAborted()
+    // As fetch itself fails, because nothing has been asked yet: clients know it and may try again.
+    if (error instanceof GatewayError && error.status === undefined)
+      throw new TypeError(`fetch failed: ${error.message}`, { cause: error })
     return refused(error)
   }
   const headers = new Headers(request.headers)
@@ -103,7 +106,7 @@ async function complete(setting: Setting, request: Request, init?: RequestInit):
   headers.delete('content-length')
   // Then only providers that stand so are asked, and where there is none the prompt goes nowhere.
   if (needsAudits(setting.policy)) headers.set('x-counterfoil-policy', JSON.stringify(setting.policy))
-  // What fails here is the connection's failure, as without us: clients know it and may try again.
+  // What fails here is the connection's failure too.
   const response = await setting.send(request.url, { ...init, method: 'POST', headers, body, signal })
   if (!response.ok) return response
   // Some other statuses of success forbid a body, and none of them is an answer (RFC 9110, 15.3).

@@ -1,6 +1,6 @@
 import { generateKeyPairSync } from 'node:crypto'
 import { Bytes, type Report, Transcript } from '@counterfoil/protocol'
-import OpenAI, { APIError } from 'openai'
+import OpenAI, { APIConnectionError, APIError } from 'openai'
 import { describe, expect, test, vi } from 'vitest'
 import { chainEvidence, type VerifyingFetchOptions, verifyingFetch } from '../src/index.ts'
 import { digest, FakeGateway, type Lies, modelId, network, nowMs, otherModelId } from './FakeGateway.ts'
@@ -69,6 +69,28 @@ test.each([201, 204, 205])(
       const { status: told, message } = await refusal(ask(client))
       expect([told, message]).toEqual([502, expect.stringContaining(`status ${status}`)])
     }
+  },
+)
+
+test.each(ways)(
+  'a gateway that is not there fails as a connection does, and is tried again, %s',
+  async (_, ask) => {
+    const { gateway, client } = await setUp()
+    await gateway[Symbol.asyncDispose]()
+    const failed = ask(client.withOptions({ maxRetries: 0 }))
+    await expect(failed).rejects.toBeInstanceOf(APIConnectionError)
+    await expect(failed).rejects.toMatchObject({
+      cause: { name: 'TypeError', cause: { name: 'GatewayError', status: undefined } },
+    })
+    let tries = 0
+    const counted: typeof fetch = (input, init) => {
+      if (/\/models$/.test(`${input}`)) tries += 1
+      return fetch(input, init)
+    }
+    const again = await setUp({}, { fetch: counted })
+    await again.gateway[Symbol.asyncDispose]()
+    await expect(ask(again.client.withOptions({ maxRetries: 1 }))).rejects.toBeInstanceOf(APIConnectionError)
+    expect(tries).toBe(2)
   },
 )
 
