@@ -77,19 +77,21 @@ export function network(home: string): Network.Network {
 
 /** As {@link network}; undefined where there is none. */
 export function findNetwork(home: string): Network.Network | undefined {
-  const value = load(paths.network(home))
+  const path = paths.network(home)
+  const value = load(path, `put back ${path}; or move it away, and foil up writes it again`)
   return value === undefined ? undefined : Network.fromJson(value)
 }
 
 /** A network from a file that somebody gave. */
 export function readNetwork(path: string): Network.Network {
-  const value = load(path)
-  if (value === undefined)
-    throw new Failure(
-      `${path} is not there`,
-      "give the network's network.json; foil up keeps one in its home",
-    )
-  return Network.fromJson(value)
+  const fix = "give the network's network.json; foil up keeps one in its home"
+  const value = load(path, fix)
+  if (value === undefined) throw new Failure(`${path} is not there`, fix)
+  try {
+    return Network.fromJson(value)
+  } catch (error) {
+    throw new Failure(`${path} describes no network: ${error instanceof Error ? error.message : error}`, fix)
+  }
 }
 
 /** The network that this home works on from now on. */
@@ -125,8 +127,11 @@ export function cache(home: string, domain: Bytes.Hex, { keys, roots }: Evidence
   write(join(dir, 'roots.json'), [...byEpoch.values()].slice(-Params.cachedRootsMax).map(Batch.toJson))
 }
 
-/** JSON of a file; undefined where there is none. */
-export function load(path: string): unknown {
+/** JSON of a file; undefined where there is none. `fix` says what to do about one that is something else. */
+export function load(
+  path: string,
+  fix = `delete ${path}; caches are filled again when the chain is read`,
+): unknown {
   let text: string
   try {
     text = readFileSync(path, 'utf8')
@@ -137,7 +142,7 @@ export function load(path: string): unknown {
   try {
     return JSON.parse(text)
   } catch {
-    throw new Failure(`${path} is not JSON`, `delete ${path}; caches are filled again when the chain is read`)
+    throw new Failure(`${path} is not JSON`, fix)
   }
 }
 

@@ -12,7 +12,12 @@ export async function text(
 ): Promise<string> {
   const stream = source === '-' ? process.stdin : createReadStream(source)
   const name = source === '-' ? 'standard input' : source
-  return limited(stream, { bytesMax, name, what })
+  try {
+    return await limited(stream, { bytesMax, name, what })
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EISDIR') throw error
+    throw new Failure(`${name} is a folder`, `name a file in it: ${what} is wanted`)
+  }
 }
 
 /**

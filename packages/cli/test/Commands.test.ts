@@ -145,6 +145,17 @@ describe('a command that cannot work: cause, fix, and 1', () => {
     ['a receipt that is not kept', ['verify', `0x${'ab'.repeat(32)}`], /^foil: there is no receipt 0xabab/],
     ['a file that is not there', ['verify', 'nowhere.json'], /^foil: there is no receipt nowhere\.json/],
     ['a file without end', ['verify', '/dev/zero'], /^foil: \/dev\/zero is longer than 67108864 bytes\n/],
+    ['a folder', ['verify', '/dev'], /^foil: \/dev is a folder\n {2}fix: name a file in it/],
+    [
+      'a network that is no JSON',
+      ['join', '--network', import.meta.filename],
+      /Commands\.test\.ts is not JSON\n {2}fix: give the network's network\.json/,
+    ],
+    [
+      'a network that is something else',
+      ['join', '--network', join(import.meta.dirname, '../package.json')],
+      /package\.json describes no network: .+\n {2}fix: give the network's network\.json/,
+    ],
     [
       'a demand for what is not kept',
       ['demand', `0x${'ab'.repeat(32)}`],

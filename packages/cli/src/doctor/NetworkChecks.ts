@@ -108,7 +108,7 @@ export async function providers({ home }: Setting): Promise<Check> {
   if (rest.length === 0 && serving.length > 0) return { name: 'providers', outcome: 'ok', found }
   return {
     ...{ name: 'providers', outcome: serving.length > 0 ? 'warning' : 'fault', found },
-    fix: 'foil providers; foil logs provider-1',
+    fix: 'see whose they are: foil providers; of those in this home: foil logs',
   }
 }
 
