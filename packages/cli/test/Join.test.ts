@@ -73,6 +73,13 @@ test('join serves and gateway buys on the network of another home; a second join
   await expect.poll(async () => (await models()).gateway[0]?.offers, { timeout: 60_000 }).toBe(3)
   const served = await foil(first.dir, ['ask', 'Hi', '--max-tokens', '4', '--json'])
   expect(JSON.parse(served.stdout)).toMatchObject({ receipt: { provider } })
+  // The books of this provider are in the other home.
+  const books = await foil(first.dir, ['doctor', '--money', '--json'])
+  expect(JSON.parse(books.stdout)).toMatchObject({
+    reconciled: true,
+    differences: [],
+    books: { receipts: 1 },
+  })
 
   // A provider alone is nobody to ask, and its home is taken.
   const asked = await foil(second.dir, ['ask', 'Hi'])

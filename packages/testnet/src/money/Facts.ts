@@ -46,7 +46,7 @@ export type ChainFacts = {
 
 export type ProviderFacts = {
   readonly name: string
-  /** As the chain knows it by its keys; absent where none of them is registered. */
+  /** As its offers name it, or the chain by its keys; absent where it has neither. */
   readonly address?: Hex
   readonly claims: readonly Claim[]
   readonly lines: readonly Line[]

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { type Chain, Channels, connect, Keys, Roots, Stable, Time } from '@counterfoil/chain'
 import { channels as channelsContract } from '@counterfoil/contracts/abi'
-import { type Bytes, Network } from '@counterfoil/protocol'
+import { type Bytes, Network, Offer } from '@counterfoil/protocol'
 import pg from 'pg'
 import * as Params from '../Params.ts'
 import type { Answer, Batch, ChainFacts, Facts, GatewayFacts, ProviderFacts } from './Facts.ts'
@@ -32,7 +32,7 @@ export async function gather(options: Options): Promise<Facts> {
   const providers: ProviderFacts[] = []
   for (const name of stores.sort()) {
     const { keyIds, ...facts } = readProvider(join(home, name), name, epoch)
-    const address = await providerOf(chain, keyIds)
+    const address = facts.address ?? (await ownerOf(chain, keyIds))
     providers.push({ ...facts, ...(address !== undefined && { address }) })
   }
   const gateway = await readGateway(options.databaseUrl, granted)
@@ -57,9 +57,10 @@ function readProvider(
           .prepare(sql)
           .all()
           .map((row) => ({ ...row }))
+      const [last] = rows('SELECT offer FROM offers ORDER BY not_after DESC LIMIT 1')
       return {
-        name,
-        epoch,
+        ...{ name, epoch },
+        ...(last && { address: Offer.decode(last.offer as Uint8Array).provider }),
         keyIds: rows('SELECT key_id FROM sequences').map((row) => row.key_id as Bytes.Hex),
         claims: rows(
           `SELECT claim_id AS claimId, key_id AS keyId, sequence, epoch, channel, model, request, amount, state FROM claims`,
@@ -82,8 +83,8 @@ function readProvider(
   }
 }
 
-/** Whose keys these are: a store that lost its claims has a key all the same. */
-async function providerOf(chain: Chain, keyIds: readonly Bytes.Hex[]): Promise<string | undefined> {
+/** Whose keys these are on the chain, for a store that has signed no offer yet. */
+async function ownerOf(chain: Chain, keyIds: readonly Bytes.Hex[]): Promise<string | undefined> {
   for (const keyId of keyIds) {
     const key = await Keys.read(chain, keyId)
     if (key) return key.provider
