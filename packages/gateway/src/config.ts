@@ -175,7 +175,14 @@ function readAdmin(values: {
 
 /** The path of a file that only its owner may read. Windows keeps no such bits. */
 function secret(name: string, path: string): string {
-  const mode = process.platform === 'win32' ? 0 : (statSync(path, { throwIfNoEntry: false })?.mode ?? 0)
+  let mode: number
+  try {
+    mode = process.platform === 'win32' ? 0 : (statSync(path, { throwIfNoEntry: false })?.mode ?? 0)
+  } catch (error) {
+    throw new ConfigError([
+      `${name}: ${path} cannot be used: ${error instanceof Error ? error.message : error}`,
+    ])
+  }
   if ((mode & 0o077) !== 0)
     throw new ConfigError([
       `${name}: ${path} can be read by others (mode ${(mode & 0o777).toString(8)}): chmod 600 ${path}`,

@@ -275,6 +275,10 @@ describe('the environment', () => {
       )
     const door = { ...environment, GATEWAY_ADMIN_PORT: '0' }
     expect(() => Config.fromEnvironment(door)).toThrow(/GATEWAY_ADMIN_TOKEN_FILE: must name the file/)
+    const long = `/${'x'.repeat(5_000)}`
+    expect(() => Config.fromEnvironment({ ...door, GATEWAY_ADMIN_TOKEN_FILE: long })).toThrow(
+      /GATEWAY_ADMIN_TOKEN_FILE: .+ cannot be used: ENAMETOOLONG/,
+    )
     const short = join(dir, 'short.token')
     writeFileSync(short, 'abc\n', { mode: 0o600 })
     expect(() => Config.fromEnvironment({ ...door, GATEWAY_ADMIN_TOKEN_FILE: short })).toThrow(

@@ -69,7 +69,7 @@ export async function fetchJson(
   bytesMax: number,
 ): Promise<unknown> {
   const timeout = AbortSignal.timeout(Params.gatewayTimeoutMs)
-  let response: Response
+  let response: Response | undefined
   let text: string
   try {
     response = await (via.fetch ?? fetch)(url, {
@@ -78,7 +78,9 @@ export async function fetchJson(
     })
     text = await readText(response, bytesMax)
   } catch (cause) {
-    throw new GatewayError(url, undefined, undefined, causeOf(cause), { cause })
+    // What was said and is too long or no text is an answer; what broke off or never came is none.
+    const status = cause instanceof RangeError ? response?.status : undefined
+    throw new GatewayError(url, status, undefined, causeOf(cause), { cause })
   }
   if (!response.ok) {
     const { code, message } = errorOf(text)
@@ -99,17 +101,27 @@ function read<T>(url: string, value: unknown, reader: (value: unknown) => T): T 
   }
 }
 
-/** The body as text, at most so many bytes of it: a server must not fill the memory of who checks it. */
+/**
+ * The body as text, at most so many bytes of it: a server must not fill the memory of who checks it. Throws a RangeError where it
+ * is longer or not UTF-8, and what the connection throws.
+ */
 export async function readText(response: Response, bytesMax: number): Promise<string> {
   const decoder = new TextDecoder('utf-8', { fatal: true })
+  const decode = (chunk?: Uint8Array) => {
+    try {
+      return decoder.decode(chunk, { stream: chunk !== undefined })
+    } catch (cause) {
+      throw new RangeError('the body is not UTF-8', { cause })
+    }
+  }
   let text = ''
   let bytes = 0
   for await (const chunk of chunks(response.body)) {
     bytes += chunk.length
     if (bytes > bytesMax) throw new RangeError(`the body is longer than ${bytesMax} bytes`)
-    text += decoder.decode(chunk, { stream: true })
+    text += decode(chunk)
   }
-  return text + decoder.decode()
+  return text + decode()
 }
 
 /** A body's chunks; not every browser lets a stream be iterated. Leaving the loop cancels the body. */

@@ -94,6 +94,15 @@ test.each(ways)(
   },
 )
 
+test.each(ways)('a list of models that is no text is an answer that does not count, %s', async (_, ask) => {
+  const odd: typeof fetch = async (input, init) =>
+    /\/models$/.test(`${input}`) ? new Response(Uint8Array.of(0xff)) : fetch(input, init)
+  const { gateway, client } = await setUp({}, { fetch: odd })
+  await using _gateway = gateway
+  const { status, message } = await refusal(ask(client))
+  expect([status, message]).toEqual([502, expect.stringContaining('answered 200: the body is not UTF-8')])
+})
+
 test.each(ways)('what is refused by its status is not left open, %s', async (_, ask) => {
   const cancel = vi.fn<() => void>()
   const body = () => new ReadableStream({ cancel })
