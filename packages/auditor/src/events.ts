@@ -11,15 +11,6 @@ const text = (error: unknown) => (error instanceof Error ? error.message : Strin
 export function started(log: Log, at: { url: string; auditor: Bytes.Hex; models: readonly Bytes.Hex[] }) {
   log.info({ event: 'started', ...at }, `auditor listens on ${at.url}`)
 }
-/** While it is not 0 the chain's time counts in place of this machine's clock. */
-export function clockApart(log: Log, aheadMs: number) {
-  if (aheadMs === 0) log.info({ event: 'clock-right' }, 'the clock agrees with the chain again')
-  else
-    log.warn(
-      { event: 'clock-wrong', aheadMs },
-      "this machine's clock is far from the chain's time, which counts in its place: set the clock",
-    )
-}
 export function planned(log: Log, plan: { epoch: bigint; model: Bytes.Hex; count: number }) {
   log.info({ event: 'planned', ...plan, epoch: `${plan.epoch}` }, 'audits planned and stored')
 }

@@ -70,7 +70,7 @@ export async function create(config: Config, ports: ServicePorts): Promise<Servi
   const time = ChainTime.create({
     read: () => ports.chain.seconds(),
     clock: ports.clock,
-    onApart: (aheadMs) => events.clockApart(ports.log, aheadMs),
+    onApart: ChainTime.tellApart(ports.log),
   })
   const auditor: Auditor = {
     ...ports,

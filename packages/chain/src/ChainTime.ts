@@ -71,6 +71,21 @@ export function create({ read, clock, onApart }: Options): ChainTime {
   }
 }
 
+type Entry = { readonly event: string; readonly aheadMs?: number }
+type Log = Readonly<Record<'info' | 'warn', (entry: Entry, message: string) => void>>
+
+/** Says it in a daemon's log when this machine's clock turns out to be wrong, and when it is right again. */
+export function tellApart(log: Log): Options['onApart'] {
+  return (aheadMs) => {
+    if (aheadMs === 0) log.info({ event: 'clock-right' }, 'the clock agrees with the chain again')
+    else
+      log.warn(
+        { event: 'clock-wrong', aheadMs },
+        "this machine's clock is far from the chain's time, which counts in its place: set the clock",
+      )
+  }
+}
+
 /** The chain's time was asked for before the chain had answered once. */
 export class UnreadError extends Error {
   override readonly name = 'ChainTime.UnreadError'

@@ -90,6 +90,13 @@ test.each([-1, 1])(
   },
 )
 
+test('a daemon says when its clock is wrong, and when it is right again', () => {
+  const lines: unknown[] = []
+  const log = { info: (entry: unknown) => lines.push(entry), warn: (entry: unknown) => lines.push(entry) }
+  for (const aheadMs of [-3_600_000, 0]) ChainTime.tellApart(log)(aheadMs)
+  expect(lines).toEqual([{ event: 'clock-wrong', aheadMs: -3_600_000 }, { event: 'clock-right' }])
+})
+
 test('a chain that stands still neither freezes a right clock nor sets it back; a wrong one stays corrected', async () => {
   const { world, time, pass } = worlds()
   const standStill = async () => {

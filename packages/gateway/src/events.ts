@@ -1,3 +1,4 @@
+import { ChainTime } from '@counterfoil/chain'
 import type { Bytes, Claim, Refusal } from '@counterfoil/protocol'
 import type { Logger } from 'pino'
 import type { Metrics } from './Metrics.ts'
@@ -107,14 +108,7 @@ export function create(log: Logger, metrics: Metrics) {
       log.info(at, 'pruned'),
     databaseAway: (error: unknown) => log.error({ reason: reasonOf(error) }, 'database away'),
     chainAway: (error: unknown) => log.warn({ reason: reasonOf(error) }, 'chain away'),
-    /** While it is not 0 the chain's time counts in place of this machine's clock. */
-    clockApart: (aheadMs: number) =>
-      aheadMs === 0
-        ? log.info('the clock agrees with the chain again')
-        : log.warn(
-            { aheadMs },
-            "this machine's clock is far from the chain's time, which counts: set the clock",
-          ),
+    clockApart: ChainTime.tellApart(log),
     /** No handle was left for a connection that came: raise the process's limit of open files. */
     acceptFailed: (error: Error) => log.error({ reason: reasonOf(error) }, 'connection not accepted'),
     /** Work in the background failed in a way that nobody planned for; it is tried again at its next turn. */

@@ -5,7 +5,7 @@ import * as Access from './Access.ts'
 import * as ChannelCache from './ChannelCache.ts'
 import * as DiskWatch from './DiskWatch.ts'
 import * as EngineWatch from './EngineWatch.ts'
-import * as events from './events.ts'
+import type * as events from './events.ts'
 import type { Running } from './Jobs.ts'
 import * as KeyRing from './KeyRing.ts'
 import * as Offers from './Offers.ts'
@@ -48,7 +48,7 @@ export async function assemble(store: Store.Store, config: Config, ports: Servic
   const time = ChainTime.create({
     read: () => chain.seconds(),
     clock: ports.clock,
-    onApart: (aheadMs) => events.clockApart(log, aheadMs),
+    onApart: ChainTime.tellApart(log),
   })
   await time.refresh()
   const { clock } = time

@@ -15,15 +15,6 @@ export function started(
 ) {
   log.info({ event: 'started', ...at }, `provider listens on ${at.url}`)
 }
-/** While it is not 0 the chain's time counts in place of this machine's clock. */
-export function clockApart(log: Log, aheadMs: number) {
-  if (aheadMs === 0) log.info({ event: 'clock-right' }, 'the clock agrees with the chain again')
-  else
-    log.warn(
-      { event: 'clock-wrong', aheadMs },
-      "this machine's clock is far from the chain's time, which counts in its place: set the clock",
-    )
-}
 export function keyNotRegistered(log: Log, keyId: Bytes.Hex, provider: Bytes.Hex) {
   log.warn(
     { event: 'key-not-registered', keyId, provider },
