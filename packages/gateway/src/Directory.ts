@@ -81,8 +81,11 @@ export function create(options: Options): Directory {
   const startedMs = clock.monotonicMs()
   /** Channels whose offers were read since the start. */
   const shown = new Set<Bytes.Hex>()
-  /** Channels that could not be used when they were last looked at: how often in a row, and when they are looked at again. */
-  const failing = new Map<Bytes.Hex, { readonly times: number; readonly againAt: number }>()
+  /** Channels that could not be used when they were last looked at: why, how often in a row, and when they are looked at again. */
+  const failing = new Map<
+    Bytes.Hex,
+    { readonly reason: string; readonly times: number; readonly againAt: number }
+  >()
   const turns = Turns.create<Bytes.Hex>()
   const inOrder = () => [...channels].flatMap((channel) => accounts.get(channel) ?? [])
 
@@ -124,11 +127,13 @@ export function create(options: Options): Directory {
     } catch (error) {
       const reason = reasonOf(error)
       const account = accounts.get(channel)
-      if (account?.unusable !== reason) events.channelUnusable({ channel, reason })
       if (account) account.unusable = reason
-      const times = (failing.get(channel)?.times ?? 0) + 1
+      const before = failing.get(channel)
+      // Said once, not at every look while it lasts.
+      if (before?.reason !== reason) events.channelUnusable({ channel, reason })
+      const times = (before?.times ?? 0) + 1
       const pauseMs = Math.min(limits.refreshMs, limits.setAsideMs * 2 ** Math.min(times - 1, 20))
-      failing.set(channel, { times, againAt: clock.monotonicMs() + pauseMs })
+      failing.set(channel, { reason, times, againAt: clock.monotonicMs() + pauseMs })
     }
   }
 
